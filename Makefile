@@ -1,0 +1,71 @@
+# Each target sets up what it needs in .venv, from the lock, and touches nothing outside of the checkout but the caches
+# of pip and of the control plane's build.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-emit-find-links --custom-compile-command 'make lock'
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test e2e lint lint-python lint-types lint-imports lint-shell lint-yaml bench docs lock clean
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml requirements-dev.txt
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.11 or later, or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "$(PYTHON) is Python " + sys.version.split()[0] + ", and Batchwarden needs 3.11 or later: install one, or name it: make PYTHON=/path/to/python3")'
+	@echo "Setting up $(VENV), once" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY) ## Show what it says of the example manifests: no cluster needed, ends by itself
+	@$(BIN)/batchwarden demo
+
+run: $(READY) ## The same, then leave the server running and say how to talk to it
+	@$(BIN)/batchwarden demo --keep
+
+test: $(READY) ## Run the tests that need nothing but Python; policies and admission covered to the last branch
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report --include='policies/*,webhook/admission/*' --fail-under=100
+
+e2e: $(READY) ## Test against a real API server; builds it the first time, which takes Go >= 1.26 and minutes
+	@tests/cluster/build >/dev/null
+	@$(BIN)/python -m pytest tests/cluster
+
+lint: lint-python lint-types lint-imports lint-shell lint-yaml ## Check style, types, who imports whom, shell scripts and YAML
+
+lint-python: $(READY)
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --diff
+
+lint-types: $(READY)
+	@$(BIN)/mypy --no-error-summary
+
+lint-imports: $(READY)
+	@$(BIN)/lint-imports --no-logo --no-cache
+
+lint-shell: $(READY)
+	@git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*sh$$/ {print FILENAME} {nextfile}' | xargs $(BIN)/shellcheck
+
+lint-yaml: $(READY)
+	@git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict
+
+bench: $(READY) ## Measure, and print the figures of the README
+	@$(BIN)/python -m tests.bench
+
+docs: $(READY) ## Write the pages that are generated from the rules
+	@$(BIN)/batchwarden explain --all > policies/README.md
+
+lock: $(READY) ## Write the lock files; ARGS=--upgrade takes the newest versions
+	@$(BIN)/uv $(UV_COMPILE) pyproject.toml --output-file requirements.txt $(ARGS)
+	@$(BIN)/uv $(UV_COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt $(ARGS)
+
+clean: ## Remove what the other targets made here
+	@rm -rf $(VENV) dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The lock on the door: the only package that imports cryptography."""

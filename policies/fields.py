@@ -1,0 +1,230 @@
+"""Pure: places in an object, what the API server fills in there, and who wrote what stands there.
+
+Nothing here knows what is good or bad; it only says what is.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from msgspec import Struct, json
+
+Path: TypeAlias = tuple[str | int, ...]
+
+NOTHING: Final[Mapping[str, Any]] = {}
+DEFAULTED_ANNOTATION: Final = "batchwarden.io/defaulted"
+LAST_APPLIED_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+# https://github.com/kubernetes/kubernetes/blob/v1.37.1/pkg/apis/batch/v1/defaults.go
+CRON_JOB_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
+    "concurrencyPolicy": "Allow",
+    "suspend": False,
+    "successfulJobsHistoryLimit": 3,
+    "failedJobsHistoryLimit": 1,
+}
+JOB_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
+    "parallelism": 1,
+    "completions": 1,
+    "backoffLimit": 6,
+    "completionMode": "NonIndexed",
+    "suspend": False,
+    "manualSelector": False,
+    "podReplacementPolicy": "TerminatingOrFailed",
+}
+# https://github.com/kubernetes/kubernetes/blob/v1.37.1/pkg/apis/core/v1/defaults.go
+POD_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
+    "restartPolicy": "Always",
+    "terminationGracePeriodSeconds": 30,
+    "dnsPolicy": "ClusterFirst",
+    "schedulerName": "default-scheduler",
+}
+KEYED: Final = frozenset({"labels", "annotations", "nodeSelector", "matchLabels"})
+MAX_INT32: Final = 2**31 - 1
+
+
+class Origin(StrEnum):
+    """Who wrote a value: decides what may be written and how it is worded, never what is allowed."""
+
+    USER = "user"
+    DEFAULT = "default"
+    UNKNOWN = "unknown"
+    BATCHWARDEN = "batchwarden"
+
+
+def job_spec_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Say what the API server fills into this Job spec where it says nothing.
+
+    Source: ``SetDefaults_Job`` in pkg/apis/batch/v1/defaults.go.
+    """
+    if not any(spec.get(key) is not None for key in ("parallelism", "backoffLimitPerIndex", "podFailurePolicy")):
+        return JOB_SPEC_DEFAULTS
+    filled = dict(JOB_SPEC_DEFAULTS)
+    if spec.get("parallelism") is not None:
+        del filled["completions"]
+    if spec.get("backoffLimitPerIndex") is not None:
+        filled["backoffLimit"] = MAX_INT32
+    if spec.get("podFailurePolicy") is not None:
+        filled["podReplacementPolicy"] = "Failed"
+    return filled
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Give the value where it is an object, else an empty one: hostile shapes are read as absent."""
+    return value if isinstance(value, dict) else NOTHING
+
+
+def sequence(value: object) -> list[Any]:
+    """Give the value where it is a list, else an empty one."""
+    return value if isinstance(value, list) else []
+
+
+def lookup(raw: object, path: Path) -> Any:
+    """Find what stands at a path; None where nothing does."""
+    for step in path:
+        if isinstance(raw, dict):
+            raw = raw.get(step)
+        elif isinstance(raw, list) and isinstance(step, int) and step < len(raw):
+            raw = raw[step]
+        else:
+            return None
+    return raw
+
+
+def put(raw: Any, path: Path, value: object) -> Any:
+    """Give a copy with a value at a path, parents made where absent; all that the path does not touch is shared.
+
+    Raises ValueError where a parent is neither object nor list.
+    """
+    if not path:
+        return value
+    step, rest = path[0], path[1:]
+    if isinstance(step, int) and isinstance(raw, list):
+        return [put(item, rest, value) if index == step else item for index, item in enumerate(raw)]
+    if isinstance(step, str) and (raw is None or isinstance(raw, dict)):
+        return {**(raw or {}), step: put((raw or {}).get(step), rest, value)}
+    raise ValueError(f"cannot write {render(path)} into a {type(raw).__name__}")
+
+
+def render(path: Path) -> str:
+    """Write a path as Kubernetes itself does: ``spec.containers[0].image``, ``metadata.labels[app]``.
+
+    Source: ``Path.String`` in apimachinery pkg/util/validation/field/path.go.
+    """
+    text, keyed = "", False
+    for step in path:
+        text += f"[{step}]" if keyed or isinstance(step, int) else f".{step}"
+        keyed = step in KEYED
+    return text.removeprefix(".")
+
+
+def place(raw: object, path: Path) -> str:
+    """Write a path with list items under their names, so that moving one does not change its place."""
+    text, keyed = "", False
+    for step in path:
+        raw = lookup(raw, (step,))
+        name = mapping(raw).get("name") if isinstance(step, int) else None
+        text += f"[{name or step}]" if keyed or isinstance(step, int) else f".{step}"
+        keyed = step in KEYED
+    return text.removeprefix(".")
+
+
+def document_order(raw: object, path: Path) -> tuple[int, ...]:
+    """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
+    order = []
+    for step in path:
+        if isinstance(step, int):
+            order.append(step)
+        else:
+            keys = list(mapping(raw))
+            order.append(keys.index(step) if step in keys else len(keys))
+        raw = lookup(raw, (step,))
+    return tuple(order)
+
+
+class Request(Struct, frozen=True):
+    """What is known of the write that brought an object: who sent it, and the object before."""
+
+    manager: str = ""
+    old: Mapping[str, Any] | None = None
+
+
+FILE: Final = None
+"""In place of a request: the object was read from a file, so everything in it is the user's."""
+
+
+def defaulted(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Read our own annotation: place to value, of all that Batchwarden wrote into the object; empty where unreadable."""
+    return _document(raw, DEFAULTED_ANNOTATION)
+
+
+def origin(raw: Mapping[str, Any], path: Path, default: object, request: Request | None) -> Origin:
+    """Say who wrote what stands at a path; ``default`` is what the API server would have filled in.
+
+    Server-side apply leaves an ``Apply`` entry in managedFields with only the fields of the applied document; client-side
+    apply leaves the document in an annotation, which goes stale when another client writes; any other client is recorded
+    as the owner of every field, filled in or not.
+    Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+    """
+    value = lookup(raw, path)
+    if value is None:
+        return Origin.DEFAULT
+    recorded = defaulted(raw)
+    if recorded and recorded.get(place(raw, path)) == value:
+        return Origin.BATCHWARDEN
+    if request is FILE or value != default:
+        return Origin.USER
+    return _owner(raw, path, request)
+
+
+def _owner(raw: Mapping[str, Any], path: Path, request: Request) -> Origin:
+    entries = [mapping(entry) for entry in sequence(lookup(raw, ("metadata", "managedFields")))]
+    owners = [entry for entry in entries if _owns(mapping(entry.get("fieldsV1")), raw, path)]
+    if any(entry.get("operation") == "Apply" for entry in owners):
+        return Origin.USER
+    if not owners:
+        applied = any(entry.get("operation") == "Apply" for entry in entries)
+        return Origin.DEFAULT if applied else Origin.UNKNOWN
+    if _applied_by(raw, request) and all(entry.get("manager") == request.manager for entry in owners):
+        written = lookup(_document(raw, LAST_APPLIED_ANNOTATION), path) is not None
+        return Origin.USER if written else Origin.DEFAULT
+    return Origin.UNKNOWN
+
+
+def _applied_by(raw: Mapping[str, Any], request: Request) -> bool:
+    """Whether this very request is a client-side apply: it brings or changes the annotation."""
+    at = ("metadata", "annotations", LAST_APPLIED_ANNOTATION)
+    document = lookup(raw, at)
+    return document is not None and (request.old is None or lookup(request.old, at) != document)
+
+
+def _owns(fields: Mapping[str, Any], raw: object, path: Path) -> bool:
+    """Whether a fieldsV1 set holds a path, or an ancestor of it that is owned as a whole."""
+    for step in path:
+        raw = lookup(raw, (step,))
+        key = f"f:{step}" if isinstance(step, str) else _item_key(fields, mapping(raw))
+        child = fields.get(key)
+        if not isinstance(child, dict):
+            return False
+        if not child:
+            return True
+        fields = child
+    return True
+
+
+def _item_key(fields: Mapping[str, Any], item: Mapping[str, Any]) -> str:
+    for key in fields:
+        if key.startswith("k:") and _decode(key[2:]).items() <= item.items():
+            return key
+    return ""
+
+
+def _document(raw: Mapping[str, Any], annotation: str) -> Mapping[str, Any]:
+    text = lookup(raw, ("metadata", "annotations", annotation))
+    return _decode(text) if isinstance(text, str) else NOTHING
+
+
+def _decode(text: str) -> Mapping[str, Any]:
+    try:
+        return mapping(json.decode(text))
+    except (ValueError, RecursionError):  # a user may have written anything there
+        return NOTHING

@@ -1,0 +1,179 @@
+"""Pure: the objects people write, decoded strictly. The same YAML works as a file and in a cluster.
+
+``ClusterBatchPolicy`` is the cluster admin's; ``BatchPolicy`` is a namespace's own and may only add and tighten;
+``BatchPolicyException`` lets off what an admin agreed to let off, with a reason, an owner and an end.
+"""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+
+from policies.catalog import rules
+from policies.fields import mapping
+from policies.rule import Action, Rule, RuleParams, Text, Texts
+from policies.selector import LabelSelector
+from policies.strict import InvalidObjectError, decode
+
+EVERYTHING = LabelSelector()
+KINDS = ("ClusterBatchPolicy", "BatchPolicy", "BatchPolicyException")
+Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z", max_length=253)]
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+ApiVersion: TypeAlias = Literal["batchwarden.io/v1alpha1"]
+RuleKey: TypeAlias = Literal[tuple(rules())]  # type: ignore[valid-type]  # the catalog is known at run time only
+
+
+class _Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    pass
+
+
+class ObjectMeta(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What we read of an object's metadata; the rest is Kubernetes' business."""
+
+    name: Name
+    namespace: Name = "default"
+    creation_timestamp: Moment | None = None
+
+
+class Exclude(_Strict, frozen=True):
+    """Who is not judged by a policy at admission."""
+
+    users: Annotated[tuple[Text, ...], Meta(max_length=64, description="User names; globs.")] = ()
+    groups: Annotated[tuple[Text, ...], Meta(max_length=64, description="Groups; globs.")] = ()
+
+
+class Terms(_Strict, frozen=True):
+    """On which terms exceptions may lift a policy."""
+
+    max_days: Annotated[int, Meta(ge=1, le=3660, description="The longest life of an exception, in days.")] = 90
+
+
+def _refuse_empty(chosen: Struct) -> None:
+    if all(getattr(chosen, key) is UNSET for key in chosen.__struct_fields__):
+        raise ValueError("rules is empty; name at least one rule, e.g. `restartPolicy: {}`")
+
+
+if TYPE_CHECKING:
+    Rules = Struct
+else:  # one optional, typed field per rule of the catalog
+    Rules = defstruct(
+        "Rules",
+        [(key, rule.params | UnsetType, UNSET) for key, rule in rules().items()],
+        frozen=True,
+        forbid_unknown_fields=True,
+        namespace={"__post_init__": _refuse_empty},
+    )
+
+
+class BatchPolicySpec(_Strict, frozen=True):
+    """What a policy asks, and of what."""
+
+    rules: Rules
+    object_selector: Annotated[LabelSelector, Meta(description="Labels of the Jobs and CronJobs concerned.")] = EVERYTHING
+    exclude: Exclude = Exclude()
+    action: Annotated[Action, Meta(description="For each rule that names none.")] = Action.WARN
+    contact: Annotated[Text | None, Meta(description="Where to get help: printed in denials.")] = None
+    exceptions: Annotated[Terms | None, Meta(description="Left out: no exception can lift this policy.")] = None
+
+
+class ClusterBatchPolicySpec(BatchPolicySpec, frozen=True):
+    """As BatchPolicySpec, with a choice of namespaces."""
+
+    namespace_selector: Annotated[LabelSelector, Meta(description="Labels of the namespaces concerned.")] = EVERYTHING
+
+
+class BatchPolicyExceptionSpec(_Strict, frozen=True):
+    """What is let off, why, for whom, and until when."""
+
+    policies: Annotated[Texts, Meta(description="Names of policies, of either kind.")]
+    rules: Annotated[tuple[RuleKey, ...], Meta(min_length=1, description="Which of their rules.")]
+    selector: Annotated[LabelSelector, Meta(description="Labels of the objects let off; {} is every one.")]
+    reason: Annotated[str, Meta(min_length=1, max_length=512)]
+    owner: Text
+    expires_at: Moment
+
+
+class ClusterBatchPolicy(_Strict, frozen=True, tag_field="kind", tag="ClusterBatchPolicy"):
+    """A policy of the cluster's admin."""
+
+    api_version: ApiVersion
+    metadata: ObjectMeta
+    spec: ClusterBatchPolicySpec
+    status: Any = None
+
+
+class BatchPolicy(_Strict, frozen=True, tag_field="kind", tag="BatchPolicy"):
+    """A policy of a namespace: it may add and tighten, never loosen."""
+
+    api_version: ApiVersion
+    metadata: ObjectMeta
+    spec: BatchPolicySpec
+    status: Any = None
+
+
+class BatchPolicyException(_Strict, frozen=True, tag_field="kind", tag="BatchPolicyException"):
+    """An exception from named rules of named policies, for selected objects of its namespace."""
+
+    api_version: ApiVersion
+    metadata: ObjectMeta
+    spec: BatchPolicyExceptionSpec
+    status: Any = None
+
+    def covers(self, rule: str, policy: "Policy", at: datetime) -> bool:
+        """Whether it lifts this rule of this policy at this moment: see ``why_inert``."""
+        return rule in self.spec.rules and policy.name in self.spec.policies and self.why_inert(policy, at) is None
+
+    def why_inert(self, policy: "Policy", at: datetime) -> str | None:
+        """Say why it lifts nothing of a policy that it names; None where it does."""
+        if self.spec.expires_at <= at:
+            return f"expired on {self.spec.expires_at:%Y-%m-%d}"
+        if policy.max_days is None:
+            return f"policy {policy.name} permits no exceptions"
+        if self.spec.expires_at > (self.metadata.creation_timestamp or at) + timedelta(days=policy.max_days):
+            return f"expiresAt is more than the {policy.max_days} days away that policy {policy.name} permits"
+        return None
+
+
+BatchObject: TypeAlias = ClusterBatchPolicy | BatchPolicy | BatchPolicyException
+
+
+class Policy(Struct, frozen=True, kw_only=True, eq=False):
+    """A policy of either kind, ready to be applied; ``namespace`` is empty for a cluster's."""
+
+    name: str
+    namespace: str
+    namespace_selector: LabelSelector
+    object_selector: LabelSelector
+    exclude: Exclude
+    contact: str | None
+    max_days: int | None
+    rules: tuple[tuple[Rule[Any], RuleParams, Action], ...]
+
+
+def is_ours(manifest: object) -> bool:
+    """Whether a manifest belongs to our API group, whatever its version or kind."""
+    return str(mapping(manifest).get("apiVersion")).startswith("batchwarden.io/")
+
+
+def decode_object(manifest: object) -> BatchObject:
+    """Decode one of our objects; raise InvalidObjectError with place and sentence."""
+    kind = mapping(manifest).get("kind")
+    if kind not in KINDS:
+        raise InvalidObjectError(("kind",), f"kind {kind} is not known; allowed: {', '.join(KINDS)}")
+    return decode(manifest, BatchObject)  # type: ignore[arg-type]  # a union is no type to mypy
+
+
+def policy(source: ClusterBatchPolicy | BatchPolicy) -> Policy:
+    """Bring a policy object of either kind into the form in which it is applied."""
+    spec = source.spec
+    chosen = [(rule, getattr(spec.rules, key)) for key, rule in rules().items()]
+    return Policy(
+        name=source.metadata.name,
+        namespace=source.metadata.namespace if isinstance(source, BatchPolicy) else "",
+        namespace_selector=spec.namespace_selector if isinstance(spec, ClusterBatchPolicySpec) else EVERYTHING,
+        object_selector=spec.object_selector,
+        exclude=spec.exclude,
+        contact=spec.contact,
+        max_days=spec.exceptions.max_days if spec.exceptions else None,
+        rules=tuple((rule, params, params.action or spec.action) for rule, params in chosen if params is not UNSET),
+    )

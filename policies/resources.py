@@ -1,0 +1,114 @@
+"""Pure: what a container will really be given and held to, as Kubernetes counts it.
+
+Sources: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ (also for Pod-level resources),
+https://kubernetes.io/docs/concepts/policy/limit-range/
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from policies import quantity
+from policies.fields import NOTHING, Path, mapping, sequence
+from policies.rule import Amount, Default, Finding, LimitRange, missing
+from policies.workload import Container, Workload, readable
+
+EXAMPLES: Mapping[str, Amount] = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
+
+
+class Share(NamedTuple):
+    """An amount of a resource, where it stands, and what gave it where the container itself does not say."""
+
+    path: Path
+    amount: Amount | None
+    giver: str = ""
+
+
+def limit(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
+    """Find the limit that counts: the container's, the LimitRange's, or the Pod's."""
+    path = (*container.path, "resources", "limits", resource)
+    own = container.amount("limits", resource)
+    if own is not None:
+        return Share(path, own)
+    if resource in given.default:
+        return Share(path, given.default[resource], "the namespace's LimitRange")
+    pod = _pod_amount(job, "limits", resource)
+    return Share(path, pod, "the Pod's own limit" if pod is not None else "")
+
+
+def request(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
+    """Find the request that counts: the container's, its limit (which Kubernetes copies), the LimitRange's, or the Pod's."""
+    path = (*container.path, "resources", "requests", resource)
+    own, copied = container.amount("requests", resource), container.amount("limits", resource)
+    if own is not None:
+        return Share(path, own)
+    if copied is not None:
+        return Share(path, copied, "the container's limit")
+    if resource in given.default_request:
+        return Share(path, given.default_request[resource], "the namespace's LimitRange")
+    pod = _pod_amount(job, "requests", resource)
+    pod = _pod_amount(job, "limits", resource) if pod is None else pod
+    return Share(path, pod, "the Pod's own resources" if pod is not None else "")
+
+
+def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Finding:
+    """Find that nothing gives a container this resource; ``given`` holds what the policy would write."""
+    resource = str(share.path[-1])
+    value = (given or NOTHING).get(resource)
+    fix = EXAMPLES.get(resource, 1) if value is None else value
+    return missing(share.path, fix, why=why, example=value is None)
+
+
+def over(share: Share, ceilings: Mapping[str, Amount] | None) -> Iterator[Finding]:
+    """Find an amount over the ceiling of its resource."""
+    most = (ceilings or NOTHING).get(str(share.path[-1]))
+    if most is None or share.amount is None:
+        return
+    excess = quantity.parse(share.amount) - quantity.parse(most)
+    if excess > 0:
+        found = f"is {share.amount}" + (f", given by {share.giver}" if share.giver else "")
+        why = "One Job must not take what the others need."
+        yield Finding(path=share.path, found=found, allowed=f"at most {most}", why=why, excess=("over", excess),
+                      fix=Default(share.path, most))  # fmt: skip
+
+
+def resources(*named: Iterable[str] | None) -> list[str]:
+    """Unite the resources that parameters name, each once, in order."""
+    return list(dict.fromkeys(resource for names in named for resource in names or ()))
+
+
+def _pod_amount(job: Workload, part: str, resource: str) -> Amount | None:
+    return readable(job.pod_spec.section("resources").section(part).raw.get(resource))
+
+
+def limit_range(manifests: Iterable[object]) -> LimitRange:
+    """Unite a namespace's LimitRange manifests as its containers feel them: the tightest bounds, the first defaults.
+
+    Where it names no default, a maximum is the default limit, and that, or a minimum, the default request.
+    Source: ``SetDefaults_LimitRangeItem`` in kubernetes pkg/apis/core/v1/defaults.go.
+    """
+    united = LimitRange({}, {}, {}, {})
+    for manifest in manifests:
+        for item in sequence(mapping(mapping(manifest).get("spec")).get("limits")):
+            if mapping(item).get("type") == "Container":
+                united = _unite(united, item)
+    return united
+
+
+def _unite(known: LimitRange, item: Mapping[str, object]) -> LimitRange:
+    least, most = _amounts(item.get("min")), _amounts(item.get("max"))
+    default = {**most, **_amounts(item.get("default"))}
+    default_request = {**least, **default, **_amounts(item.get("defaultRequest"))}
+    return LimitRange(
+        default={**default, **known.default},
+        default_request={**default_request, **known.default_request},
+        min={key: max(least.get(key, 0), known.min.get(key, 0), key=quantity.parse) for key in {**least, **known.min}},
+        max={key: _lower(most.get(key), known.max.get(key)) for key in {**most, **known.max}},
+    )
+
+
+def _lower(one: Amount | None, other: Amount | None) -> Amount:
+    return min((amount for amount in (one, other) if amount is not None), key=quantity.parse)
+
+
+def _amounts(value: object) -> dict[str, Amount]:
+    return {key: amount for key, raw in mapping(value).items() if (amount := readable(raw)) is not None}

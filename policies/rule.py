@@ -1,0 +1,215 @@
+"""Pure: what a rule is, what it is told, and what it yields."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from math import inf
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+
+from msgspec import Meta, Struct
+
+from policies import quantity
+from policies.fields import NOTHING, Path
+from policies.workload import Field, Workload
+
+Kind: TypeAlias = Literal["Job", "CronJob"]
+Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
+Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
+Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Amount: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32)] | int | float
+Amounts: TypeAlias = Annotated[dict[Text, Amount], Meta(min_length=1, max_length=16)]
+"""Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``."""
+
+
+class Action(StrEnum):
+    """What a policy does about a finding; each is stronger than the one after it."""
+
+    DENY = "Deny"
+    WARN = "Warn"
+    AUDIT = "Audit"
+
+
+STRENGTH = {Action.DENY: 0, Action.WARN: 1, Action.AUDIT: 2}
+
+
+class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """What every clause of a policy may say, whatever its rule."""
+
+    action: Annotated[Action | None, Meta(description="Deny, Warn or Audit; left out: the policy's own action.")] = None
+    reason: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=512)] | None,
+        Meta(description="Why, in your words: printed to tenants instead of the rule's own sentence."),
+    ] = None
+
+
+    def check_amounts(self, amounts: Mapping[str, Amount] | None, most: Mapping[str, Amount] | None) -> None:
+        """Raise ValueError where an amount is no quantity, or above the ceiling of its resource."""
+        for resource, amount in {**(most or {}), **(amounts or {})}.items():
+            ceiling = (most or {}).get(resource, amount)
+            if quantity.parse(amount) > quantity.parse(ceiling):
+                raise ValueError(f"defaults.{resource} {amount} is over max.{resource} {ceiling}; lower it")
+
+
+class LimitRange(Struct, frozen=True, gc=False):
+    """What a namespace's LimitRanges give to, and ask of, each container: resource name to quantity.
+
+    Source: https://kubernetes.io/docs/concepts/policy/limit-range/
+    """
+
+    default: Mapping[str, Amount] = NOTHING
+    default_request: Mapping[str, Amount] = NOTHING
+    min: Mapping[str, Amount] = NOTHING
+    max: Mapping[str, Amount] = NOTHING
+
+    def admits(self, resource: str, amount: Amount) -> bool:
+        """Whether a container may have this much of a resource."""
+        least, most = self.min.get(resource, amount), self.max.get(resource, amount)
+        return quantity.parse(least) <= quantity.parse(amount) <= quantity.parse(most)
+
+
+class Facts(Struct, frozen=True, gc=False):
+    """What a rule may know beside the object."""
+
+    limit_range: LimitRange = LimitRange()
+
+
+class Default(NamedTuple):
+    """A value for a field that says nothing; ``also`` holds what the API server demands beside it."""
+
+    path: Path
+    value: Any
+    also: tuple[tuple[Path, Any], ...] = ()
+
+    @property
+    def writes(self) -> tuple[tuple[Path, Any], ...]:
+        """List all that is written together."""
+        return ((self.path, self.value), *self.also)
+
+
+class Finding(Struct, frozen=True, kw_only=True, gc=False):
+    """One thing wrong at one place.
+
+    ``found`` follows the path in a sentence ("is missing"), ``allowed`` follows "allowed:". ``judged`` is all that the
+    finding rests on; where it can be measured, ``excess`` is a direction and an amount, and less of it is an improvement.
+    ``fix`` is a value that cures it; ``example`` marks one among many. ``refused`` marks what the API server's own
+    validation refuses as well.
+    """
+
+    path: Path
+    found: str
+    allowed: str
+    why: str
+    judged: Any = None
+    excess: tuple[str, Decimal | float] | None = None
+    fix: Default | None = None
+    example: bool = False
+    container: str = ""
+    refused: bool = False
+
+    def as_bad_as(self, other: "Finding") -> bool:
+        """Whether this is no worse than the other: the same, or measured and less."""
+        if self.excess and other.excess:
+            return self.excess[0] == other.excess[0] and self.excess[1] <= other.excess[1]
+        return self.excess == other.excess and self.judged == other.judged
+
+
+class Range(NamedTuple):
+    """Bounds of a number, both included; None: unbounded."""
+
+    least: int | None = None
+    most: int | None = None
+
+    def __str__(self) -> str:
+        """Write the bounds as they follow "allowed:"; nothing where there are none."""
+        if self.least is None and self.most is None:
+            return ""
+        if self.least is None:
+            return f"at most {self.most}"
+        return f"at least {self.least}" if self.most is None else f"{self.least} to {self.most}"
+
+    def check(self, field: Field[int], why: str) -> Iterator[Finding]:
+        """Find a value out of bounds; an absent one is none of a range's business."""
+        value = field.value
+        if value is None:
+            return
+        if self.most is not None and value > self.most:
+            yield self._finding(field, self.most, ("over", value - self.most), why)
+        elif self.least is not None and value < self.least:
+            yield self._finding(field, self.least, ("under", self.least - value), why)
+
+    def check_default(self, name: str, default: int | None) -> None:
+        """Raise ValueError where the bounds cross or a default lies outside them; ``name`` ends the parameters' names."""
+        if self.least is not None and self.most is not None and self.least > self.most:
+            raise ValueError(f"min{name} {self.least} is over max{name} {self.most}; swap or change them")
+        if default is not None and not (self.least or 0) <= default <= (inf if self.most is None else self.most):
+            raise ValueError(f"default{name} is {default}; allowed: {self}, as the rule would find it otherwise")
+
+    def _finding(self, field: Field[int], bound: int, excess: tuple[str, float], why: str) -> Finding:
+        fix = Default(field.path, bound)
+        return Finding(path=field.path, found=f"is {field.value}", allowed=str(self), why=why, excess=excess, fix=fix)
+
+
+def missing(path: Path, value: Any, *, limits: object = "", why: str, example: bool) -> Finding:
+    """Find that nothing is written; it counts as infinitely over any ceiling, so that any value under one improves it."""
+    return Finding(path=path, found="is missing", allowed=str(limits), why=why, excess=("over", inf),
+                   fix=Default(path, value), example=example)  # fmt: skip
+
+
+def not_allowed(
+    field: Field[str], choices: tuple[str, ...], fix: str | None, *, why: str, refused: bool = False
+) -> Iterator[Finding]:
+    """Find a value that is not one of the choices; ``fix`` is the one to write, None where any will do."""
+    if field.value in choices:
+        return
+    yield Finding(
+        path=field.path,
+        found="is missing" if field.value is None else f"is {field.value}",
+        allowed=" or ".join(choices),
+        why=why,
+        judged=field.value,
+        fix=Default(field.path, fix or choices[0]),
+        example=fix is None and len(choices) > 1,
+        refused=refused,
+    )
+
+
+P = TypeVar("P", bound=RuleParams)
+Check: TypeAlias = Callable[[Workload, P, Facts], Iterable[Finding]]
+Defaults: TypeAlias = Callable[[Workload, P, Facts], Iterable[Default]]
+
+
+class Phase(IntEnum):
+    """When a rule's defaults are written: those that later ones look at come first."""
+
+    LABELS = 0
+    LIMITS = 1
+    REQUESTS = 2
+    REST = 3
+
+
+class Rule(Struct, Generic[P], frozen=True):
+    """A rule: its page (the module's docstring), its parameters, and one or two pure functions.
+
+    ``stops_work`` marks defaults that can stop or skip work, as deadlines do; ``refusable`` a rule that finds what the API
+    server's own validation refuses too.
+    """
+
+    module: str
+    doc: str
+    params: type[P]
+    check: Check[P]
+    defaults: Defaults[P] | None = None
+    kinds: tuple[Kind, ...] = ("Job", "CronJob")
+    category: str = "Hygiene"
+    severity: Literal["low", "medium", "high"] = "medium"
+    since: str = "0.1"
+    phase: Phase = Phase.REST
+    stops_work: bool = False
+    refusable: bool = False
+
+    @property
+    def key(self) -> str:
+        """Give the rule's only name: ``ttl_after_finished`` is ``ttlAfterFinished`` everywhere."""
+        first, *others = self.module.rpartition(".")[2].split("_")
+        return first + "".join(word.capitalize() for word in others)

@@ -1,0 +1,66 @@
+"""A Job says how long it may run.
+
+Without ``activeDeadlineSeconds`` a run that hangs holds its resources for ever, and under ``Forbid`` it stops every later
+run of its CronJob. Retries do not start the clock again. A deadline on the Pod template bounds each try and counts as well.
+
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
+
+Flagged::
+
+    kind: Job
+    spec: {}
+
+Allowed::
+
+    kind: Job
+    spec: {activeDeadlineSeconds: 3600}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, missing
+from policies.workload import Field, Workload
+
+WHY = "A run that hangs holds its resources until somebody notices."
+Deadline = Annotated[int, Meta(ge=1, le=2**31 - 1)]
+
+
+class Params(RuleParams, frozen=True):
+    """How long a Job may run."""
+
+    default_seconds: Annotated[Deadline | None, Meta(description="Written where the Job says nothing.")] = None
+    max_seconds: Annotated[Deadline | None, Meta(description="The longest deadline allowed.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a default over the ceiling."""
+        Range(None, self.max_seconds).check_default("Seconds", self.default_seconds)
+
+
+def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
+    """Find a Job that may run for ever, or for too long."""
+    limits = Range(None, params.max_seconds)
+    deadline, per_pod = _deadlines(job)
+    if deadline.value is not None or per_pod.value is None:
+        if deadline.value is None:
+            value = params.default_seconds or params.max_seconds
+            yield missing(deadline.path, value or 3600, limits=limits, why=WHY, example=value is None)
+        yield from limits.check(deadline, WHY)
+    else:
+        yield from limits.check(per_pod, WHY)
+
+
+def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
+    """Write the default where no deadline stands."""
+    deadline, per_pod = _deadlines(job)
+    if params.default_seconds is not None and per_pod.value is None:
+        yield Default(deadline.path, params.default_seconds)
+
+
+def _deadlines(job: Workload) -> tuple[Field[int], Field[int]]:
+    return job.job_spec.integer("activeDeadlineSeconds"), job.pod_spec.integer("activeDeadlineSeconds")
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", stops_work=True)

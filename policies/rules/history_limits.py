@@ -1,0 +1,62 @@
+"""A CronJob keeps enough finished Jobs to see what happened, and not too many.
+
+Kubernetes fills in 3 successful and 1 failed. ``failedJobsHistoryLimit: 0`` deletes each failed Job with its Pods and logs at
+once, so nobody learns why, or that, it failed. High limits keep Pods and records that slow the API server down.
+
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#jobs-history-limits
+
+Flagged::
+
+    kind: CronJob
+    spec: {schedule: "0 3 * * *", failedJobsHistoryLimit: 0}
+
+Allowed::
+
+    kind: CronJob
+    spec: {schedule: "0 3 * * *", successfulJobsHistoryLimit: 1, failedJobsHistoryLimit: 3}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
+from policies.workload import Workload
+
+SUCCESSFUL, FAILED = "successfulJobsHistoryLimit", "failedJobsHistoryLimit"
+
+
+class Params(RuleParams, frozen=True):
+    """How many finished Jobs a CronJob may keep."""
+
+    max_successful: Annotated[Count | None, Meta(description="The highest successfulJobsHistoryLimit allowed.")] = None
+    max_failed: Annotated[Count | None, Meta(description="The highest failedJobsHistoryLimit allowed.")] = None
+    min_failed: Annotated[Count, Meta(description="The lowest failedJobsHistoryLimit allowed; 0 allows any.")] = 1
+    default_successful: Annotated[Count | None, Meta(description="Written where the CronJob says nothing.")] = None
+    default_failed: Annotated[Count | None, Meta(description="Written where the CronJob says nothing.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that cross, and defaults outside them."""
+        Range(None, self.max_successful).check_default("Successful", self.default_successful)
+        Range(self.min_failed, self.max_failed).check_default("Failed", self.default_failed)
+
+
+def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
+    """Find limits out of range."""
+    spec = job.cron_job_spec
+    too_many = "Finished Jobs and their Pods slow the API server down."
+    failed = spec.integer(FAILED)
+    why = too_many if failed.value else "Failed runs vanish with their logs before anybody can look."
+    yield from Range(None, params.max_successful).check(spec.integer(SUCCESSFUL), too_many)
+    yield from Range(params.min_failed, params.max_failed).check(failed, why)
+
+
+def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
+    """Write the defaults."""
+    for key, value in ((SUCCESSFUL, params.default_successful), (FAILED, params.default_failed)):
+        if value is not None:
+            yield Default((*job.cron_job_spec.path, key), value)
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",))

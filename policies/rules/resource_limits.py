@@ -1,0 +1,68 @@
+"""A container says the most it may use.
+
+Without a memory limit one leak takes the node down, and its neighbours with it. A limit counts wherever Kubernetes would
+find it: on the container, on the Pod, or in the namespace's LimitRange.
+
+Sources: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/,
+https://kubernetes.io/docs/concepts/policy/limit-range/
+
+Flagged::
+
+    kind: Job
+    spec: {template: {spec: {containers: [{name: work, image: "busybox:1.36"}]}}}
+
+Allowed::
+
+    kind: Job
+    spec: {template: {spec: {containers: [{name: work, image: "busybox:1.36", resources: {limits: {memory: 64Mi}}}]}}}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from policies import quantity
+from policies.resources import lacking, limit, over, resources
+from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
+from policies.workload import Workload
+
+WHY = "Without a limit one leak takes the node down."
+Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
+
+
+class Params(RuleParams, frozen=True):
+    """Which limits a container must have, and how high they may be."""
+
+    require: Annotated[Required, Meta(description="Resources that need a limit.")] = ("memory",)
+    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no limit, per resource.")] = None
+    max: Annotated[Amounts | None, Meta(description="The highest limit allowed, per resource.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse amounts that are no quantities, and defaults over the ceiling."""
+        self.check_amounts(self.defaults, self.max)
+
+
+def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
+    """Find containers without a limit, and limits over the ceiling."""
+    concerned = resources(params.require, params.max)
+    for container in job.all_containers():
+        for resource in concerned:
+            share = limit(job, container, resource, facts.limit_range)
+            if share.amount is not None:
+                yield from over(share, params.max)
+            elif resource in params.require:
+                yield lacking(share, params.defaults, why=WHY)
+
+
+def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
+    """Write limits where none counts, that the LimitRange admits and that are no less than the request."""
+    for container in job.all_containers():
+        for resource, amount in (params.defaults or {}).items():
+            share = limit(job, container, resource, facts.limit_range)
+            request = container.amount("requests", resource) or 0
+            if share.amount is None and facts.limit_range.admits(resource, amount) and quantity.parse(request) <= quantity.parse(amount):
+                yield Default(share.path, amount)
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", severity="high", phase=Phase.LIMITS)

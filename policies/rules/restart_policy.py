@@ -1,0 +1,60 @@
+"""A Job's Pods end: their ``restartPolicy`` is ``Never`` or ``OnFailure``.
+
+Kubernetes fills in ``Always`` where nothing is written, and then refuses it: a Pod that restarts for ever never completes.
+``Never`` keeps each failed Pod with its logs; ``OnFailure`` restarts the container in place.
+
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-template
+
+Flagged::
+
+    kind: Job
+    spec: {template: {spec: {restartPolicy: Always}}}
+
+Allowed::
+
+    kind: Job
+    spec: {template: {spec: {restartPolicy: Never}}}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta
+
+from policies.rule import Default, Facts, Finding, Rule, RuleParams, not_allowed
+from policies.workload import Workload
+
+Value = Literal["Never", "OnFailure"]
+LEGAL: Final[tuple[Value, ...]] = ("Never", "OnFailure")
+
+
+class Params(RuleParams, frozen=True):
+    """Which values of ``restartPolicy`` are allowed."""
+
+    allowed: Annotated[
+        Annotated[tuple[Value, ...], Meta(min_length=1, max_length=2)],
+        Meta(description="The values that a Job's Pods may have."),
+    ] = LEGAL
+    default: Annotated[Value | None, Meta(description="Written where the Job says nothing.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse a default that the rule itself would find."""
+        if self.default is not None and self.default not in self.allowed:
+            raise ValueError(f"default {self.default} is not among allowed: {', '.join(self.allowed)}; add it there")
+
+
+def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
+    """Find ``Always``, and what the policy does not allow."""
+    policy = job.pod_spec.text("restartPolicy")
+    refused = policy.value not in LEGAL
+    why = "A Job's Pods must end; the API server refuses this." if refused else "The policy asks for another way to retry."
+    yield from not_allowed(policy, params.allowed, params.default, why=why, refused=refused)
+
+
+def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
+    """Write the default."""
+    if params.default is not None:
+        yield Default((*job.pod_spec.path, "restartPolicy"), params.default)
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Correctness", severity="high", refusable=True)

@@ -1,0 +1,65 @@
+"""A CronJob's ``startingDeadlineSeconds`` is long enough for a run to start at all.
+
+The controller looks at CronJobs every 10 seconds, so under a shorter deadline a run may never start. Without any, a run that
+is late starts however late it is, and after 100 missed runs none starts any more. The price of a deadline: after an outage
+longer than it, a run is skipped instead of late.
+
+Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline
+
+Flagged::
+
+    kind: CronJob
+    spec: {schedule: "0 3 * * *", startingDeadlineSeconds: 5}
+
+Allowed::
+
+    kind: CronJob
+    spec: {schedule: "0 3 * * *", startingDeadlineSeconds: 300}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
+from policies.workload import Workload
+
+CONTROLLER_PERIOD = 10
+
+
+class Params(RuleParams, frozen=True):
+    """How late a run may start."""
+
+    required: Annotated[bool, Meta(description="Find CronJobs that say nothing, too.")] = False
+    default_seconds: Annotated[Seconds | None, Meta(description="Written where the CronJob says nothing.")] = None
+    min_seconds: Annotated[Seconds, Meta(description="The shortest deadline allowed.")] = CONTROLLER_PERIOD
+    max_seconds: Annotated[Seconds | None, Meta(description="The longest deadline allowed.")] = None
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that cross, and a default outside them."""
+        Range(self.min_seconds, self.max_seconds).check_default("Seconds", self.default_seconds)
+
+
+def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
+    """Find a deadline out of range, or none where one is required."""
+    limits = Range(params.min_seconds, params.max_seconds)
+    deadline = job.cron_job_spec.integer("startingDeadlineSeconds")
+    if deadline.value is None:
+        if params.required:
+            value = params.default_seconds or params.max_seconds
+            why = "After an outage a run starts however late it is."
+            yield missing(deadline.path, value or 300, limits=limits, why=why, example=value is None)
+    elif deadline.value < CONTROLLER_PERIOD:
+        yield from limits.check(deadline, "The controller looks every 10 s, so the run may never start.")
+    else:
+        yield from limits.check(deadline, "A run should neither be skipped lightly nor start long after its time.")
+
+
+def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
+    """Write the default."""
+    if params.default_seconds is not None:
+        yield Default((*job.cron_job_spec.path, "startingDeadlineSeconds"), params.default_seconds)
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Reliability", stops_work=True)

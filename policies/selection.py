@@ -1,0 +1,169 @@
+"""Which clauses and exceptions concern an object. Pure, save for a memo of what was already worked out.
+
+A ``Snapshot`` is everything that decides, at one moment; it is never changed, only replaced whole.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from policies.fields import NOTHING
+from policies.objects import BatchPolicyException, Exclude, Policy
+from policies.rule import Action, Facts, LimitRange, Rule, RuleParams
+from policies.workload import Workload
+
+
+class Clause(Struct, frozen=True, eq=False):
+    """One rule of one policy, which is judged by itself."""
+
+    policy: Policy
+    rule: Rule[Any]
+    params: RuleParams
+    action: Action
+    rank: int
+
+    @property
+    def reason(self) -> str | None:
+        """Give the admin's own words for why."""
+        return self.params.reason
+
+
+class Subject(Struct, frozen=True):
+    """Who sends a request, as far as a policy's ``exclude`` asks; a file and a scan have none."""
+
+    user: str = ""
+    groups: tuple[str, ...] = ()
+
+
+NOBODY = Subject()
+NO_FACTS = Facts()
+
+
+class Selection(Struct, frozen=True):
+    """What one object is judged by: its clauses, the exceptions it may claim, and what rules may know beside it."""
+
+    clauses: tuple[Clause, ...]
+    facts: Facts
+    exceptions: tuple[BatchPolicyException, ...] = ()
+    at: datetime | None = None
+
+    def lifting(self, clause: Clause) -> BatchPolicyException | None:
+        """Find the exception that lifts a clause."""
+        at = self.at
+        if not self.exceptions or at is None:
+            return None
+        key = clause.rule.key
+        return next((exception for exception in self.exceptions if exception.covers(key, clause.policy, at)), None)
+
+    def lifts_rule(self, rule: Rule[Any]) -> bool:
+        """Whether any exception lifts this rule of any policy here."""
+        return any(clause.rule is rule and self.lifting(clause) for clause in self.clauses)
+
+
+class Conditional(Struct, frozen=True):
+    """A policy that asks for labels of the object, or excludes somebody, with its clauses."""
+
+    policy: Policy
+    clauses: tuple[Clause, ...]
+
+    def binds(self, labels: Mapping[str, Any], subject: Subject) -> bool:
+        """Whether it concerns an object with these labels, sent by this subject."""
+        return self.policy.object_selector.matches(labels) and not _excluded(self.policy.exclude, subject)
+
+
+class Scope(NamedTuple):
+    """The policies that concern a namespace, sorted by how much must be asked before they apply."""
+
+    always: tuple[Clause, ...]
+    by_label: Mapping[tuple[str, str], list[Conditional]]
+    others: tuple[Conditional, ...]
+
+    def clauses(self, labels: Mapping[str, Any], subject: Subject) -> tuple[Clause, ...]:
+        """Collect the clauses for an object, in the order of their policies."""
+        asked = list(self.others)
+        if self.by_label:
+            for pair in labels.items():
+                asked += self.by_label.get(pair, ())
+        found = [clause for each in asked if each.binds(labels, subject) for clause in each.clauses]
+        return tuple(sorted((*self.always, *found), key=lambda clause: clause.rank)) if found else self.always
+
+
+MEMO = 20_000  # scopes remembered; namespaces are few, but anybody who reaches the port may name one
+
+
+class Snapshot:
+    """Policies, exceptions, and what is known of namespaces: name to labels, and name to what its LimitRanges say."""
+
+    def __init__(
+        self,
+        policies: Iterable[Policy] = (),
+        exceptions: Iterable[BatchPolicyException] = (),
+        namespaces: Mapping[str, Mapping[str, str]] = NOTHING,
+        limit_ranges: Mapping[str, LimitRange] = NOTHING,
+    ) -> None:
+        """Sort the policies: a namespace's own first, then the cluster's, which is the order of defaults."""
+        self.policies = tuple(sorted(policies, key=lambda policy: (not policy.namespace, policy.namespace, policy.name)))
+        self.namespaces = namespaces
+        self._facts = {name: Facts(limits) for name, limits in limit_ranges.items()}
+        self._exceptions: dict[str, list[BatchPolicyException]] = {}
+        for exception in exceptions:
+            self._exceptions.setdefault(exception.metadata.namespace, []).append(exception)
+        self._conditionals = [Conditional(policy, _clauses(policy, rank)) for rank, policy in enumerate(self.policies)]
+        self._scopes: dict[str, Scope] = {}
+
+    def select(self, job: Workload, subject: Subject = NOBODY, at: datetime | None = None) -> Selection:
+        """Collect what an object is judged by; without a moment no exception counts."""
+        labels = job.labels
+        exceptions = self._exceptions.get(job.namespace, ())
+        return Selection(
+            self.scope(job.namespace).clauses(labels, subject),
+            self._facts.get(job.namespace, NO_FACTS),
+            tuple(exception for exception in exceptions if exception.spec.selector.matches(labels)),
+            at,
+        )
+
+    def scope(self, namespace: str) -> Scope:
+        """Sort the policies that concern a namespace; one that is not known exists without labels."""
+        scope = self._scopes.get(namespace)
+        if scope is None:
+            if len(self._scopes) >= MEMO:
+                self._scopes.clear()
+            scope = self._scopes[namespace] = _scope(self._concerning(namespace))
+        return scope
+
+    def _concerning(self, namespace: str) -> list[Conditional]:
+        # https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
+        labels = {"kubernetes.io/metadata.name": namespace, **self.namespaces.get(namespace, NOTHING)}
+        return [
+            each
+            for each in self._conditionals
+            if each.policy.namespace in ("", namespace) and each.policy.namespace_selector.matches(labels)
+        ]
+
+
+def _clauses(policy: Policy, rank: int) -> tuple[Clause, ...]:
+    return tuple(Clause(policy, rule, params, action, rank) for rule, params, action in policy.rules)
+
+
+def _scope(concerning: Iterable[Conditional]) -> Scope:
+    always: list[Clause] = []
+    by_label: dict[tuple[str, str], list[Conditional]] = {}
+    others = []
+    for each in concerning:
+        wanted = each.policy.object_selector
+        if wanted.match_labels:
+            by_label.setdefault(next(iter(wanted.match_labels.items())), []).append(each)
+        elif wanted.match_expressions or each.policy.exclude != Exclude():
+            others.append(each)
+        else:
+            always.extend(each.clauses)
+    return Scope(tuple(always), by_label, tuple(others))
+
+
+def _excluded(exclude: Exclude, subject: Subject) -> bool:
+    if any(fnmatchcase(subject.user, glob) for glob in exclude.users):
+        return True
+    return any(fnmatchcase(group, glob) for glob in exclude.groups for group in subject.groups)

@@ -1,0 +1,215 @@
+"""Pure: views over a raw Job or CronJob in which each value knows its field path.
+
+The object stays the dict it was decoded to: nothing is copied, and fields that Batchwarden has never heard of survive.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
+
+from policies import quantity
+from policies.fields import (
+    CRON_JOB_SPEC_DEFAULTS,
+    FILE,
+    NOTHING,
+    POD_SPEC_DEFAULTS,
+    Origin,
+    Path,
+    Request,
+    job_spec_defaults,
+    lookup,
+    mapping,
+    origin,
+    sequence,
+)
+
+KINDS = ("Job", "CronJob")
+T = TypeVar("T", int, str, bool)
+
+
+class Field(Struct, Generic[T], frozen=True, gc=False):
+    """A value and its place; ``value`` is what counts, so it may be what the API server fills in where nothing is written."""
+
+    path: Path
+    value: T | None
+    written: bool
+
+
+class Section(Struct, frozen=True, gc=False):
+    """A part of an object at a place, with what the API server fills in there. A value of a wrong type reads as absent."""
+
+    path: Path
+    raw: Mapping[str, Any]
+    filled: Mapping[str, Any] = NOTHING
+
+    def integer(self, key: str) -> Field[int]:
+        """Read a number, e.g. seconds or a count."""
+        value = self.raw.get(key)
+        if type(value) is int:
+            return Field((*self.path, key), value, True)
+        return Field((*self.path, key), self.filled.get(key), False)
+
+    def text(self, key: str) -> Field[str]:
+        """Read a string."""
+        value = self.raw.get(key)
+        if type(value) is str:
+            return Field((*self.path, key), value, True)
+        return Field((*self.path, key), self.filled.get(key), False)
+
+    def section(self, key: str) -> "Section":
+        """Go down into an object; where it is absent, the section is empty."""
+        return Section((*self.path, key), mapping(self.raw.get(key)))
+
+    def items(self, key: str) -> Iterator["Section"]:
+        """Go through a list of objects."""
+        for index, item in enumerate(sequence(self.raw.get(key))):
+            yield Section((*self.path, key, index), mapping(item))
+
+
+class Container(Struct, frozen=True, gc=False):
+    """A container of the pod template; ``sidecar`` is an init container that runs beside the work to its end.
+
+    Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
+    """
+
+    section: Section
+    name: str
+    init: bool = False
+    sidecar: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Give the container's own place."""
+        return self.section.path
+
+    def amount(self, part: str, resource: str) -> str | int | float | None:
+        """Read ``resources.<part>.<resource>`` as written, e.g. ``amount("limits", "memory")``; None where absent."""
+        return readable(mapping(mapping(self.section.raw.get("resources")).get(part)).get(resource))
+
+
+class Workload:
+    """A Job or a CronJob as rules see it.
+
+    ``job_spec`` and ``pod_spec`` are the Job's own, or those of the CronJob's template: most rules need not know which.
+    """
+
+    __slots__ = ("containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
+                 "raw", "request")  # fmt: skip
+
+    def __init__(self, raw: Mapping[str, Any], namespace: str = "", request: Request | None = FILE) -> None:
+        self.raw = raw
+        self.kind = raw.get("kind")
+        self.request = request
+        self.metadata = Section(("metadata",), mapping(raw.get("metadata")))
+        self.namespace = namespace or self.metadata.text("namespace").value or "default"
+        spec = mapping(raw.get("spec"))
+        self.cron_job_spec = Section(("spec",), spec, CRON_JOB_SPEC_DEFAULTS)
+        path: Path = ("spec",)
+        if self.kind == "CronJob":
+            path = ("spec", "jobTemplate", "spec")
+            spec = mapping(mapping(spec.get("jobTemplate")).get("spec"))
+        self.job_spec = Section(path, spec, job_spec_defaults(spec))
+        pod_spec = mapping(mapping(spec.get("template")).get("spec"))
+        self.pod_spec = Section((*path, "template", "spec"), pod_spec, POD_SPEC_DEFAULTS)
+        self.containers = tuple(_containers(self.pod_spec, "containers"))
+        self.init_containers = tuple(_containers(self.pod_spec, "initContainers"))
+
+    @property
+    def labels(self) -> Mapping[str, Any]:
+        """Give the object's own labels."""
+        return mapping(self.metadata.raw.get("labels"))
+
+    @property
+    def annotations(self) -> Mapping[str, Any]:
+        """Give the object's annotations."""
+        return mapping(self.metadata.raw.get("annotations"))
+
+    @property
+    def name(self) -> str:
+        """Give the name; ``nightly-(generated)`` where the API server has yet to make one up."""
+        name = self.metadata.text("name").value
+        return name or f"{self.metadata.text('generateName').value or ''}(generated)"
+
+    @property
+    def controller(self) -> Mapping[str, Any] | None:
+        """Give the owner reference of the controller that made this object and cleans it up, if one did."""
+        owners = sequence(self.metadata.raw.get("ownerReferences"))
+        return next((mapping(owner) for owner in owners if mapping(owner).get("controller") is True), None)
+
+    @property
+    def tracker(self) -> str | None:
+        """Name the tool that would create this object again if it vanished; None where none is seen.
+
+        Sources: Argo CD "Resource Tracking" and "Resource Hooks", Flux "Kustomization" and "HelmRelease" labels, Helm
+        "Chart Hooks" and "Labels".
+        """
+        return next((tool for tool, key, value in TRACKS if self._marked(key, value)), None)
+
+    def _marked(self, key: str, value: str | None) -> bool:
+        found = self.annotations.get(key, self.labels.get(key))
+        return found is not None and value in (None, found)
+
+    def all_containers(self) -> Iterator[Container]:
+        """Go through init containers and sidecars, then the main containers."""
+        yield from self.init_containers
+        yield from self.containers
+
+    def origin(self, path: Path) -> Origin:
+        """Say who wrote what stands at a path; what is absent is the API server's to fill in."""
+        in_template = self.kind == "CronJob" and path[:-1] == self.job_spec.path
+        # a jobTemplate's own fields stay empty until the controller makes a Job of it
+        return origin(self.raw, path, None if in_template else self._filled(path), self.request)
+
+    def value(self, path: Path) -> Any:
+        """Read what counts at a path: what is written there, else what the API server fills in."""
+        found = lookup(self.raw, path)
+        return self._filled(path) if found is None else found
+
+    def is_open(self, path: Path) -> bool:
+        """Whether the user provably said nothing there, so that a default may be written."""
+        found = self.raw
+        for step in path[:-1]:
+            found = lookup(found, (step,))
+            if found is None:
+                return True
+            if not isinstance(found, dict | list):
+                return False
+        value = lookup(found, path[-1:])
+        return value is None or (value == self._filled(path) and self.origin(path) is Origin.DEFAULT)
+
+    def _filled(self, path: Path) -> Any:
+        sections = (self.pod_spec, self.job_spec, self.cron_job_spec)
+        return next((section.filled.get(str(path[-1])) for section in sections if section.path == path[:-1]), None)
+
+
+TRACKS = (
+    ("Argo CD", "argocd.argoproj.io/tracking-id", None),
+    ("Argo CD", "argocd.argoproj.io/instance", None),
+    ("Argo CD", "argocd.argoproj.io/hook", None),
+    ("Flux", "kustomize.toolkit.fluxcd.io/name", None),
+    ("Flux", "helm.toolkit.fluxcd.io/name", None),
+    ("Helm", "helm.sh/hook", None),
+    ("Helm", "meta.helm.sh/release-name", None),
+    ("Helm", "app.kubernetes.io/managed-by", "Helm"),
+)
+"""Tool, label or annotation, and the value that counts (None: any)."""
+
+
+def readable(amount: object) -> str | int | float | None:
+    """Give an amount that is a quantity; what is none reads as absent, as the API server refuses it anyway."""
+    if not isinstance(amount, str | int | float):
+        return None
+    try:
+        quantity.parse(amount)
+    except ValueError:
+        return None
+    return amount
+
+
+def _containers(pod: Section, key: str) -> Iterator[Container]:
+    init = key == "initContainers"
+    for section in pod.items(key):
+        name = section.raw.get("name")
+        sidecar = init and section.raw.get("restartPolicy") == "Always"
+        yield Container(section, name if isinstance(name, str) else "", init, sidecar)

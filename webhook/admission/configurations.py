@@ -1,0 +1,121 @@
+"""The two webhook configurations, as plain objects. Pure.
+
+What section "not judged at all" of the documentation names is left out here, so that it costs no call, and once more in
+``exempt.py``, since a configuration may be edited. Each expression holds for objects that lack optional fields.
+Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchconditions
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
+
+NAME = "batchwarden"
+FailurePolicy = Literal["Ignore", "Fail"]
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """Where the API server finds us, and the CA that it trusts: a Service, or a URL for a server outside the cluster."""
+
+    ca: bytes
+    url: str = ""
+    service: str = "batchwarden"
+    namespace: str = "batchwarden"
+    port: int = 443
+
+    def client_config(self, path: str) -> dict[str, Any]:
+        """Write ``clientConfig`` for one of our paths, e.g. ``/mutate``."""
+        bundle = {"caBundle": b64encode(self.ca).decode()}
+        if self.url:
+            return {"url": f"{self.url}{path}", **bundle}
+        return {"service": {"name": self.service, "namespace": self.namespace, "path": path, "port": self.port}, **bundle}
+
+
+class Registration(Struct, frozen=True, kw_only=True):
+    """How the API server calls us; ``timeout_seconds`` is 1 to 30."""
+
+    endpoint: Endpoint
+    mutating_failure_policy: FailurePolicy = "Ignore"
+    validating_failure_policy: FailurePolicy = "Fail"
+    timeout_seconds: int = 5
+
+
+def webhook_configurations(registration: Registration, settings: Settings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Make the mutating and the validating webhook configuration."""
+    mutating = {
+        **_webhook("mutate", registration, settings),
+        "rules": [_rule(["CREATE"], ["jobs"]), _rule(["CREATE", "UPDATE"], ["cronjobs"])],
+        "failurePolicy": registration.mutating_failure_policy,
+        "reinvocationPolicy": "IfNeeded",
+    }
+    validating = {
+        **_webhook("validate", registration, settings),
+        "rules": [_rule(["CREATE", "UPDATE"], ["jobs", "cronjobs"])],
+        "failurePolicy": registration.validating_failure_policy,
+    }
+    return _configuration("MutatingWebhookConfiguration", mutating), _configuration("ValidatingWebhookConfiguration", validating)
+
+
+def match_conditions(settings: Settings) -> list[dict[str, str]]:
+    """Write, in CEL, which requests are judged at all."""
+    changed = " || ".join(
+        f"object{path} != oldObject{path}"
+        for path in (".spec", ".metadata.?labels.orValue({})", ".metadata.?ownerReferences.orValue([])")
+    )
+    made_by_controller = (
+        f"request.userInfo.username == {_string(settings.controller_user)} && request.kind.kind == 'Job' &&"
+        " object.metadata.?ownerReferences.orValue([]).exists(owner, owner.kind == 'CronJob' && owner.?controller.orValue(false))"
+    )
+    return [
+        _condition("not-being-deleted", "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"),
+        _condition("something-judged-changes", f"request.operation == 'CREATE' || {changed}"),
+        _condition("not-of-the-cronjob-controller", f"request.operation != 'CREATE' || !({made_by_controller})"),
+        _condition("no-break-glass", f"!request.userInfo.?groups.orValue([]).exists(group, group == '{BREAK_GLASS_GROUP}')"),
+    ]
+
+
+def _webhook(door: str, registration: Registration, settings: Settings) -> dict[str, Any]:
+    exempt = list(dict.fromkeys((settings.own_namespace, *settings.exempt_namespaces)))
+    return {
+        "name": f"{door}.batchwarden.io",
+        "clientConfig": registration.endpoint.client_config(f"/{door}"),
+        "admissionReviewVersions": ["v1"],
+        "sideEffects": "None",
+        "timeoutSeconds": registration.timeout_seconds,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": {
+            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt}]
+        },
+        "matchConditions": match_conditions(settings),
+    }
+
+
+def _rule(operations: list[str], resources: list[str]) -> dict[str, Any]:
+    return {
+        "apiGroups": ["batch"],
+        "apiVersions": ["v1"],
+        "operations": operations,
+        "resources": resources,
+        "scope": "Namespaced",
+    }
+
+
+def _configuration(kind: str, webhook: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": {"name": NAME},
+        "webhooks": [webhook],
+    }
+
+
+def _condition(name: str, expression: str) -> dict[str, str]:
+    return {"name": name, "expression": expression}
+
+
+def _string(text: str) -> str:
+    """Write a CEL string."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

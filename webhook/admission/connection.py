@@ -1,0 +1,198 @@
+"""Never waits: each step does what can be done at once, and says what the connection needs to go on."""
+
+import selectors
+import socket
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import IntEnum
+from time import monotonic
+from typing import Any, Protocol
+
+from webhook.admission.exchange import CONTINUE, END_OF_HEAD, Address, Refusal, Service, expects_continue
+from webhook.admission.tls import Certificate
+
+_RECORD = 16384  # RFC 8446, 5.1: a TLS record holds no more, and a read returns one
+_SMALL = 65536  # a body that any connection may send, whatever else is being received
+_READS = 16  # in a row from a peer that nobody listens to any more
+
+
+class Wants(IntEnum):
+    """What a connection needs to go on; input and output are numbered as in ``selectors``."""
+
+    NOTHING = 0  # it is over
+    INPUT = selectors.EVENT_READ
+    OUTPUT = selectors.EVENT_WRITE
+    ANSWER = 4  # a whole request is there
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a peer may take, in seconds for the whole of each part, and how much it may send, in bytes."""
+
+    handshake_seconds: float = 5  # from the connection on
+    head_seconds: float = 5  # from the first byte of a request
+    body_seconds: float = 10  # from the end of the head
+    answer_seconds: float = 10  # until the peer has taken the response
+    idle_seconds: float = 120  # between requests; API servers close their side after 90
+    linger_seconds: float = 2  # after the last response, until the peer has closed its side too
+    head_bytes: int = 32 * 1024
+    body_bytes: int = 8 * 1024 * 1024
+    bodies_bytes: int = 32 * 1024 * 1024  # of all that are being received at one time
+    connections: int = 800  # below the usual limit of 1024 open files
+
+
+class Host(Protocol):
+    """What a connection asks of the port that it came in by."""
+
+    service: Service
+    certificate: Certificate | None  # none: plain HTTP
+    limits: Limits
+    idle_seconds: float
+
+    def has_room(self, length: int) -> bool:
+        """Tell whether a body of this many bytes may be received at this time."""
+
+    def count_refusal(self, status: int) -> None:
+        """Note that a request was refused."""
+
+
+class Connection:
+    """One peer on a socket that does not block: handshake, requests and their responses in turn, and the end.
+
+    ``fd`` names it to the poller; at ``deadline`` (``time.monotonic``) it has to be told to ``expire``.
+    """
+
+    def __init__(self, sock: socket.socket, peer: Address, host: Host) -> None:
+        self._sock, self.peer, self._host, self.fd = sock, peer, host, sock.fileno()
+        self._incoming, self._outgoing = bytearray(), b""
+        self._await_request()
+        if host.certificate:
+            self.deadline, self._step = monotonic() + host.limits.handshake_seconds, Connection._shake_hands
+
+    @property
+    def idle(self) -> bool:
+        """Whether the peer could send a request and has not begun to."""
+        return self._step is Connection._receive and self._request is None and not self._incoming
+
+    def advance(self) -> Wants:
+        """Go as far as is possible at once."""
+        try:
+            return self._step(self)
+        except ssl.SSLWantReadError:
+            return Wants.INPUT
+        except ssl.SSLWantWriteError:
+            return Wants.OUTPUT
+        except BlockingIOError:
+            return Wants.OUTPUT if self._outgoing else Wants.INPUT
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return self.advance()
+        except OSError:  # bytes that are no TLS, or a peer that is gone
+            return Wants.NOTHING
+
+    def expire(self) -> Wants:
+        """End what took too long; a peer that was sending a request is told so."""
+        if self._step is not Connection._receive or self.idle:
+            return Wants.NOTHING
+        self.refuse(Refusal("408 Request Timeout", "The request took too long to arrive."))
+        return self.advance()
+
+    def take_request(self) -> tuple[Any, bytes]:
+        """Return the head, gunicorn's ``Request``, and the body of the request that is there."""
+        body = bytes(self._incoming[: self.length])
+        del self._incoming[: self.length]
+        return self._request, body
+
+    def answer(self, response: bytes, *, close: bool) -> None:
+        """Send a response next, and end the connection after it if ``close``."""
+        self._outgoing = response
+        self._step = Connection._send_last if close else Connection._send
+        self.deadline = monotonic() + self._host.limits.answer_seconds
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Send an error next, and end the connection after it."""
+        self._host.count_refusal(int(refusal.status[:3]))
+        self.answer(refusal.to_bytes(), close=True)
+
+    def close(self) -> None:
+        """Free the socket."""
+        self._sock.close()
+
+    def _shake_hands(self) -> Wants:
+        if self._host.certificate and not isinstance(self._sock, ssl.SSLSocket):
+            context = self._host.certificate.context
+            self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+        self._sock.do_handshake()
+        self._await_request()
+        return self._receive()
+
+    def _await_request(self) -> None:
+        self._request: Any = None
+        self.length = 0  # of the body that is being received
+        self.deadline, self._step = monotonic() + self._host.idle_seconds, Connection._receive
+
+    def _receive(self) -> Wants:
+        while not self._is_whole():
+            data = self._sock.recv(_RECORD)
+            if not data:
+                return Wants.NOTHING
+            if self.idle:
+                self.deadline = monotonic() + self._host.limits.head_seconds
+            self._incoming += data
+        return Wants.ANSWER
+
+    def _is_whole(self) -> bool:
+        if self._request is None and not self._read_head():
+            return False
+        return len(self._incoming) >= self.length
+
+    def _read_head(self) -> bool:
+        limits, end = self._host.limits, self._incoming.find(END_OF_HEAD) + len(END_OF_HEAD)
+        if end < len(END_OF_HEAD):
+            if len(self._incoming) > limits.head_bytes:
+                raise Refusal("431 Request Header Fields Too Large", f"A head may have {limits.head_bytes} bytes.")
+            return False
+        self._request, length = self._host.service.read_head(bytes(self._incoming[:end]), self.peer)
+        del self._incoming[:end]
+        if length > limits.body_bytes:
+            raise Refusal("413 Content Too Large", f"The body has {length} bytes; {limits.body_bytes} are allowed.")
+        if length > len(self._incoming):
+            self._expect(length)
+        self.length = length
+        return True
+
+    def _expect(self, length: int) -> None:
+        """Receive the rest of a body, if the memory for it is there."""
+        if length > _SMALL and not self._host.has_room(length):
+            raise Refusal("503 Service Unavailable", "Other large requests are being received; send it again.")
+        self.deadline = monotonic() + self._host.limits.body_seconds
+        if expects_continue(self._request):
+            self._sock.send(CONTINUE)
+
+    def _send(self) -> Wants:
+        self._flush()
+        self._await_request()
+        if self._incoming or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+            return self._receive()  # it is out of the kernel already: the poller would never tell
+        return Wants.INPUT
+
+    def _send_last(self) -> Wants:
+        self._flush()
+        with suppress(OSError):  # close_notify, to which nobody waits for an answer
+            if isinstance(self._sock, ssl.SSLSocket):
+                self._sock.unwrap()
+        self._sock.shutdown(socket.SHUT_WR)
+        self.deadline, self._step = monotonic() + self._host.limits.linger_seconds, Connection._discard
+        return self._discard()
+
+    def _flush(self) -> None:
+        while self._outgoing:
+            self._outgoing = self._outgoing[self._sock.send(self._outgoing) :]
+
+    def _discard(self) -> Wants:
+        """Let the peer finish: a close with bytes unread makes the kernel reset the connection, response and all."""
+        for _ in range(_READS):
+            if not self._sock.recv(_SMALL):
+                return Wants.NOTHING
+        return Wants.INPUT

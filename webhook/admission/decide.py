@@ -1,0 +1,177 @@
+"""Allowed? With which patch? Pure, given a snapshot of the policies and the time; the one place that builds a patch."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from jsonpatch import JsonPatch
+from msgspec import Struct
+
+from policies import engine
+from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put, render
+from policies.rule import Action
+from policies.selection import Selection, Snapshot, Subject
+from policies.verdict import Before, Defaulting, Verdict
+from policies.workload import Workload
+from webhook.admission import message
+from webhook.admission.exempt import exemption
+from webhook.admission.review import AdmissionRequest, Decision
+from webhook.admission.settings import Settings
+
+MOST_AUDITED = 4096  # characters of an audit annotation
+
+
+class Context(Struct, frozen=True):
+    """What decides beside the request."""
+
+    snapshot: Snapshot
+    settings: Settings
+    at: datetime
+
+
+class Case(Struct, frozen=True):
+    """A request as the engine sees it."""
+
+    job: Workload
+    select: Callable[[Workload], Selection]
+    before: Before | None
+
+    def evaluate(self) -> Verdict:
+        """Judge the object as it came."""
+        return engine.evaluate(self.job, self.select(self.job), self.before)
+
+    def defaults(self) -> Defaulting:
+        """Work out the defaults for it."""
+        return engine.defaults(self.job, self.select, self.before)
+
+
+def mutate(request: AdmissionRequest, context: Context) -> Decision:
+    """Write defaults, and say so; deny only what the API server will refuse anyway, with all else that is wrong beside it."""
+    if reason := exemption(request, context.settings) or _immutable(request):
+        return Decision(exempt=reason)
+    case = open_case(request, context)
+    result = case.defaults()
+    verdict = result.verdict or engine.refusals(result.job, case.select(result.job), case.before)
+    refused = [violation for violation in verdict.violations if violation.finding.refused]
+    if request.operation == "CREATE" and any(violation.action is Action.DENY for violation in refused):
+        return _deny(result.job, verdict, context, lines=_written(result, done=False))
+    done = not (request.dry_run or verdict.having(Action.DENY))
+    warned = [message.warning(result.job, violation) for violation in refused if violation.action is Action.WARN]
+    crashed = message.unchecked(failure.clause.rule.key for failure in result.failures)
+    return Decision(
+        warnings=message.bounded([*warned, *_written(result, done=done), *crashed]),
+        patch=_patch(case.job.raw, result),
+        audit=_audit(defaulted=_written(result, done=done), would_default=_audited(result)),
+        written=result.written,
+        failures=result.failures,
+    )
+
+
+def validate(request: AdmissionRequest, context: Context) -> Decision:
+    """Judge the final object: deny, warn, or only report."""
+    if reason := exemption(request, context.settings):
+        return Decision(exempt=reason)
+    case = open_case(request, context)
+    verdict = case.evaluate()
+    if verdict.having(Action.DENY):
+        cured = {written.place for written in case.defaults().written}
+        not_applied = any(violation.key[1] in cured for violation in verdict.having(Action.DENY))
+        return _deny(case.job, verdict, context, not_applied=not_applied)
+    return Decision(
+        warnings=_warnings(case.job, verdict),
+        audit=_audit(**_reported(case.job, verdict)),
+        violations=verdict.violations,
+        failures=verdict.failures,
+    )
+
+
+def open_case(request: AdmissionRequest, context: Context) -> Case:
+    """View a request as a workload, how its clauses are selected, and what it was before."""
+    subject = Subject(request.user_info.username, request.user_info.groups)
+
+    def select(job: Workload) -> Selection:
+        return context.snapshot.select(job, subject, context.at)
+
+    manager = (request.options or {}).get("fieldManager")
+    sent = Request(manager if isinstance(manager, str) else "", request.old_object)
+    job = Workload(request.object or {}, request.namespace, sent)
+    if request.old_object is None:
+        return Case(job, select, None)
+    was = Workload(request.old_object, request.namespace, sent)
+    return Case(job, select, Before(was, select(was)))
+
+
+def _immutable(request: AdmissionRequest) -> str | None:
+    """Leave an existing Job alone: its template is immutable, and controllers keep updating it."""
+    return "a Job is defaulted on creation only" if (request.kind.kind, request.operation) == ("Job", "UPDATE") else None
+
+
+def _deny(
+    job: Workload, verdict: Verdict, context: Context, *, lines: Iterable[str] = (), not_applied: bool = False
+) -> Decision:
+    denied = verdict.having(Action.DENY)
+    return Decision(
+        allowed=False,
+        message=message.denial(job, denied, context.settings.why_url, not_applied=not_applied),
+        causes=message.causes(denied),
+        warnings=message.bounded([*_warnings(job, verdict), *lines]),
+        audit=_audit(**_reported(job, verdict)),
+        violations=verdict.violations,
+        failures=verdict.failures,
+    )
+
+
+def _warnings(job: Workload, verdict: Verdict) -> tuple[str, ...]:
+    known_last = sorted(verdict.having(Action.WARN), key=lambda violation: violation.known)
+    crashed = message.unchecked(failure.clause.rule.key for failure in verdict.failures)
+    return message.bounded([*(message.warning(job, violation) for violation in known_last), *crashed])
+
+
+def _written(result: Defaulting, *, done: bool) -> list[str]:
+    return [message.written(each, done=done) for each in result.written]
+
+
+def _audited(result: Defaulting) -> list[str]:
+    return [message.written(each, done=False) for each in result.audited]
+
+
+def _reported(job: Workload, verdict: Verdict) -> Mapping[str, list[str]]:
+    """List what goes into the audit log, where programs look for it: all that is wrong, by what is done about it."""
+    names = {Action.DENY: "denied", Action.WARN: "warned", Action.AUDIT: "audited"}
+    lines = {name: [message.warning(job, each) for each in verdict.having(action)] for action, name in names.items()}
+    lines["excepted"] = [
+        f"{render(skip.finding.path)} {skip.finding.found} ({skip.clause.rule.key}, policy {skip.clause.policy.name}):"
+        f" exception {skip.exception.metadata.name}, {skip.exception.spec.owner}"
+        for skip in verdict.skips
+    ]
+    return lines
+
+
+def _audit(**lines: list[str]) -> Mapping[str, str]:
+    """Make audit annotations: a key, which the API server prefixes with the webhook's name, and lines joined by semicolons."""
+    return {key.replace("_", "-"): "; ".join(found)[:MOST_AUDITED] for key, found in lines.items() if found}
+
+
+def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
+    """Build the JSON patch, and prove it by applying it."""
+    if not result.written:
+        return None
+    writes = [write for each in result.written for write in each.default.writes]
+    note: Path = ("metadata", "annotations", DEFAULTED_ANNOTATION)
+    operations: list[Any] = []
+    becomes: Any = raw
+    for path, value in [*writes, (note, lookup(result.job.raw, note))]:
+        operations.append(_operation(becomes, path, value))
+        becomes = put(becomes, path, value)
+    patch = JsonPatch(operations)
+    if patch.apply(raw) != result.job.raw:
+        raise AssertionError(f"the patch {patch} does not give the object that was judged")
+    return patch.to_string().encode()
+
+
+def _operation(raw: Mapping[str, Any], path: Path, value: object) -> Mapping[str, Any]:
+    """Write one field; where parents are absent, the topmost brings the rest along, for a patch makes none."""
+    depth = next((depth for depth in range(1, len(path)) if lookup(raw, path[:depth]) is None), len(path))
+    present = lookup(raw, path[:depth]) is not None
+    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path[:depth])
+    return {"op": "replace" if present else "add", "path": pointer, "value": put(None, path[depth:], value)}

@@ -1,0 +1,49 @@
+"""What is not judged at all, once here and once as ``matchConditions`` in the webhook configuration. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from policies.fields import lookup, mapping, sequence
+from policies.workload import KINDS
+from webhook.admission.review import AdmissionRequest
+from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
+
+JUDGED_METADATA = ("labels", "ownerReferences")
+
+
+def exemption(request: AdmissionRequest, settings: Settings) -> str | None:
+    """Say why a request is not judged; None where it is."""
+    kind = request.kind
+    if kind.group != "batch" or kind.kind not in KINDS or request.sub_resource:
+        return "not a Job or CronJob"
+    if request.operation not in ("CREATE", "UPDATE"):
+        return "nothing is written"
+    if settings.is_exempt(request.namespace):
+        return "exempt namespace"
+    if BREAK_GLASS_GROUP in request.user_info.groups:
+        return "break-glass"
+    if request.operation == "UPDATE":
+        return _update(mapping(request.object), mapping(request.old_object))
+    return _creation(request, settings)
+
+
+def _creation(request: AdmissionRequest, settings: Settings) -> str | None:
+    """Let the CronJob controller work: to deny its Jobs piles up CronJobs, and nobody sees why."""
+    if request.kind.kind == "Job" and request.user_info.username == settings.controller_user:
+        owners = sequence(lookup(request.object, ("metadata", "ownerReferences")))
+        if any(mapping(owner).get("kind") == "CronJob" and mapping(owner).get("controller") is True for owner in owners):
+            return "created by the CronJob controller"
+    return None
+
+
+def _update(becomes: Mapping[str, Any], was: Mapping[str, Any]) -> str | None:
+    if lookup(becomes, ("metadata", "deletionTimestamp")) is not None:
+        return "being deleted"
+    if any((lookup(becomes, ("metadata", key)) or None) != (lookup(was, ("metadata", key)) or None) for key in JUDGED_METADATA):
+        return None
+    new, old = mapping(becomes.get("spec")), mapping(was.get("spec"))
+    if new == old:
+        return "nothing judged is changed"
+    if new.get("suspend") is True and {**old, "suspend": True} == new:
+        return "only suspended"
+    return None

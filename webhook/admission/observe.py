@@ -1,0 +1,109 @@
+"""One log line and a few metrics per decision; never the object's content, which may hold secrets."""
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any, BinaryIO
+
+from msgspec import json
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+from webhook.admission.review import AdmissionRequest, Decision
+
+BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
+
+
+class Log:
+    """JSON lines on a stream, each written whole."""
+
+    def __init__(self, stream: BinaryIO = sys.stdout.buffer) -> None:
+        """Take the stream; it is flushed after each line."""
+        self._stream = stream
+        self._lock = Lock()
+
+    def write(self, event: str, **fields: Any) -> None:
+        """Write one line: time, event, and the fields that hold something."""
+        filled = {key: value for key, value in fields.items() if value not in (None, "", (), [])}
+        now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = json.encode({"time": now, "event": event, **filled}) + b"\n"
+        with self._lock:
+            self._stream.write(line)
+            self._stream.flush()
+
+
+class Observer:
+    """The log and the metrics of one server."""
+
+    def __init__(self, log: Log) -> None:
+        """Register the metrics in a registry of their own."""
+        self.log = log
+        self.registry = registry = CollectorRegistry()
+        self._decisions = Counter(
+            "batchwarden_admission_decisions", "Admission reviews answered.",
+            ("webhook", "kind", "operation", "decision", "dry_run"), registry=registry)  # fmt: skip
+        self._seconds = Histogram(
+            "batchwarden_admission_seconds", "From the body's arrival to the answer.", ("webhook",), registry=registry, buckets=BUCKETS
+        )
+        self._violations = Counter(
+            "batchwarden_violations", "Findings of the validating webhook.", ("rule", "action"), registry=registry)  # fmt: skip
+        self._defaults = Counter("batchwarden_defaults_written", "Defaults written.", ("rule",), registry=registry)
+        self._failures = Counter("batchwarden_rule_failures", "Rules that crashed.", ("rule",), registry=registry)
+        self._refused = Counter("batchwarden_bad_requests", "Requests that were no review.", ("status",), registry=registry)
+        self.policies = Gauge("batchwarden_policies", "Policies in force.", registry=registry)
+        self.reload_failures = Counter("batchwarden_policy_reload_failures", "Changes not taken over.", registry=registry)
+        self.certificate_expiry = Gauge(
+            "batchwarden_certificate_expiry_timestamp_seconds", "When the serving certificate ends.", registry=registry
+        )
+
+    def decided(self, webhook: str, request: AdmissionRequest, decision: Decision, seconds: float) -> None:
+        """Record one decision."""
+        verb = _verb(decision)
+        self._decisions.labels(webhook, request.kind.kind, request.operation, verb, str(bool(request.dry_run)).lower()).inc()
+        self._seconds.labels(webhook).observe(seconds)
+        for violation in decision.violations:
+            self._violations.labels(violation.rule, violation.action).inc()
+        for written in decision.written:
+            self._defaults.labels(written.clause.rule.key).inc()
+        for failure in decision.failures:
+            self._failures.labels(failure.clause.rule.key).inc()
+            self._traceback(f"rule {failure.clause.rule.key} crashed", failure.error, uid=request.uid)
+        self.log.write(
+            "admission",
+            webhook=webhook,
+            uid=request.uid,
+            user=request.user_info.username,
+            operation=request.operation,
+            object=f"{request.kind.kind} {request.namespace}/{request.name or '(generated)'}",
+            decision=verb,
+            exempt=decision.exempt,
+            rules=list(dict.fromkeys(violation.rule for violation in decision.violations)),
+            defaults=[written.place for written in decision.written],
+            dryRun=request.dry_run or None,
+            milliseconds=round(seconds * 1000, 3),
+        )
+
+    def refused(self, status: int, text: str) -> None:
+        """Record a request that was no review."""
+        self._refused.labels(str(status)).inc()
+        self.log.write("refused", status=status, message=text)
+
+    def crashed(self, error: Exception) -> None:
+        """Record our own bug."""
+        self._traceback("a request could not be answered", error)
+
+    def scrape(self) -> bytes:
+        """Give the metrics in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _traceback(self, text: str, error: Exception, **fields: Any) -> None:
+        self.log.write("error", message=text, traceback="".join(traceback.format_exception(error)), **fields)
+
+
+def _verb(decision: Decision) -> str:
+    if decision.exempt:
+        return "exempt"
+    if not decision.allowed:
+        return "denied"
+    return "defaulted" if decision.patch is not None else "warned" if decision.warnings else "allowed"

@@ -1,0 +1,22 @@
+"""What a cluster admin sets about admission; each value has a sensible one already."""
+
+from msgspec import Struct
+
+BREAK_GLASS_GROUP = "batchwarden.io:break-glass"
+CRON_JOB_CONTROLLER = "system:serviceaccount:kube-system:cronjob-controller"
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Who and what is left out of judgement, and what denials point to.
+
+    ``controller_user`` is the user under which CronJobs make their Jobs. ``why_url`` is a page whose anchors are rule names.
+    """
+
+    own_namespace: str = "batchwarden"
+    exempt_namespaces: tuple[str, ...] = ()
+    controller_user: str = CRON_JOB_CONTROLLER
+    why_url: str = ""
+
+    def is_exempt(self, namespace: str) -> bool:
+        """Whether nothing in this namespace is judged."""
+        return namespace == self.own_namespace or namespace in self.exempt_namespaces

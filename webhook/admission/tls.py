@@ -1,0 +1,82 @@
+"""The last certificate on disk that could be loaded is the one that is served; a bad one never displaces it."""
+
+import re
+import ssl
+from datetime import UTC, datetime
+from logging import Logger
+from pathlib import Path
+
+# RFC 5280, 4.1.2.5: a Validity is a SEQUENCE of two times, each a UTCTime (YYMMDD…) or a GeneralizedTime (YYYYMMDD…).
+_TIME = rb"(?:\x17\x0d\d{12}|\x18\x0f\d{14})Z"
+_VALIDITY = re.compile(rb"\x30[\x1e-\x22]" + _TIME + rb"(" + _TIME + rb")")
+_UTC_TIME = 0x17
+_PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+
+Stamp = tuple[tuple[int, int, int], ...]
+
+
+class ServerError(Exception):
+    """What an operator has to put right before the server can start, in one sentence."""
+
+
+class Certificate:
+    """The serving certificate as two PEM files: its chain, and its unencrypted key.
+
+    ``context`` serves it over TLS 1.2 and 1.3; ``not_after`` is when it ends, in seconds since 1970. Raises ServerError
+    where the files cannot be served at the start.
+    """
+
+    def __init__(self, chain: Path, key: Path, log: Logger) -> None:
+        self._chain, self._key, self._log = chain, key, log
+        self._stamp = self._look()
+        try:
+            self.context, self.not_after = self._load()
+        except (OSError, ValueError) as error:
+            raise ServerError(self._complaint(error)) from error
+
+    def refresh(self) -> None:
+        """Load the files again if they changed; where that fails, log it once and go on with the old certificate."""
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp  # of before loading: what changes meanwhile is seen the next time
+        try:
+            self.context, self.not_after = self._load()
+        except (OSError, ValueError) as error:
+            self._log.error("%s; the certificate loaded before stays in use", self._complaint(error))  # noqa: TRY400 - the operator's fault, not a bug: no traceback
+        else:
+            ends = datetime.fromtimestamp(self.not_after, UTC)
+            self._log.info("the certificate %s was loaded, valid until %s", self._chain, ends.isoformat())
+
+    def _look(self) -> Stamp:
+        """Tell one state of the files from another, also where Kubernetes swaps a symbolic link above them."""
+        try:
+            states = [path.stat() for path in (self._chain, self._key)]
+        except OSError:
+            return ()
+        return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
+
+    def _load(self) -> tuple[ssl.SSLContext, float]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        context.num_tickets = 0  # API servers keep connections instead of resuming sessions
+        context.options |= ssl.OP_NO_TICKET
+        context.load_cert_chain(self._chain, self._key, password="")  # an encrypted key would ask the terminal
+        return context, _end(self._chain.read_text("utf-8"))
+
+    def _complaint(self, error: Exception) -> str:
+        return (
+            f"TLS certificate {self._chain} with key {self._key} cannot be served: {error}; "
+            "give a PEM certificate chain, the server's own certificate first, and its unencrypted PEM key"
+        )
+
+
+def _end(chain: str) -> float:
+    """Return when the first certificate of ``chain`` (PEM) ends; the standard library tells it only of a peer's."""
+    pem = _PEM.search(chain)
+    validity = _VALIDITY.search(ssl.PEM_cert_to_DER_cert(pem[0])) if pem else None
+    if validity is None:
+        raise ValueError("its end of validity cannot be read")
+    tag, digits = validity[1][0], validity[1][2:].decode()
+    return datetime.strptime(digits, "%y%m%d%H%M%S%z" if tag == _UTC_TIME else "%Y%m%d%H%M%S%z").timestamp()

@@ -1,0 +1,201 @@
+"""One thread at a time polls and answers, and is replaced while it is stuck; a peer that is silent holds none.
+
+To answer takes little but the processor, which Python's threads share anyway: to hand each request to a thread of its
+own would only add switches between threads, which cost more than all else that is done for a request here.
+"""
+
+import errno
+import selectors
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from logging import Logger
+from threading import Lock, Thread
+from time import monotonic
+
+from webhook.admission.connection import Connection, Limits, Wants
+from webhook.admission.exchange import Refusal, Service
+from webhook.admission.tls import Certificate
+
+BACKLOG = 512  # connections that the kernel accepts before we do
+STUCK_SECONDS = 0.01  # with one peer; then another thread goes on
+
+_SWEEP_SECONDS = 0.25  # how late a time limit may be enforced
+_PARTING_SECONDS = 1.0  # for a request that is under way on a connection about to be closed
+_OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+
+_BROKEN = Refusal("500 Internal Server Error", "The server failed on this request; its log says why.")
+_OVERLOADED = Refusal("503 Service Unavailable", "All threads are busy; send the request again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every connection of a port; ``refused`` is told the status and the sentence of each refusal."""
+
+    limits: Limits
+    certificate: Certificate | None  # none: plain HTTP
+    log: Logger
+    refused: Callable[[int, str], None]
+
+
+@dataclass(slots=True)
+class Turn:
+    """The time of one thread as the one that polls; ``busy_since`` is when it turned to a peer, 0 while it polls."""
+
+    busy_since: float = 0
+
+
+class Port:
+    """A listening socket, the connections that came in by it, and the threads that answer them.
+
+    Some other thread has to call ``tick`` every STUCK_SECONDS.
+    """
+
+    def __init__(self, listener: socket.socket, service: Service, terms: Terms) -> None:
+        self.service, self.terms, self._log = service, terms, terms.log
+        self.idle_seconds = terms.limits.idle_seconds
+        self.draining = False  # while it is, every response ends its connection
+        self._listener = listener
+        self._selector = selectors.DefaultSelector()
+        self._connections: set[Connection] = set()
+        self._parked: dict[int, Connection] = {}  # that wait for their peer, the longest first
+        self._ready: deque[Connection] = deque()  # whose peer has done something
+        self._turn: Turn | None = None
+        self._baton = Lock()  # held by the thread whose turn it is, until it is stuck
+        self._free: set[int] = set()  # the threads that wait for the baton
+        self._next_sweep = 0.0
+
+    @property
+    def connections(self) -> int:
+        """How many there are."""
+        return len(self._connections)
+
+    def start(self, threads: int) -> None:
+        """Accept and answer from here on."""
+        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._free.update(range(threads))
+        for number in range(threads):
+            Thread(target=self._work, args=(number,), daemon=True).start()
+
+    def tick(self, now: float) -> None:
+        """Replace the thread that is stuck, refuse what none is left for, and enforce the time limits."""
+        turn = self._turn
+        if turn and turn.busy_since and now - turn.busy_since > STUCK_SECONDS:
+            self._turn = None
+            self._baton.release()
+        elif turn is None and not self._free:
+            self._poll(0)
+            while self._ready:
+                self._serve(self._ready.popleft(), self._turn_away)
+        if now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP_SECONDS
+            self._sweep(now)
+
+    def stop(self) -> None:
+        """Accept what has come, then no more; what is idle may still send a request that is under way."""
+        self._selector.unregister(self._listener)
+        self._accept()
+        self._listener.close()
+        self.idle_seconds, latest = _PARTING_SECONDS, monotonic() + _PARTING_SECONDS
+        for connection in list(self._parked.values()):
+            if connection.idle:
+                connection.deadline = min(connection.deadline, latest)
+
+    def has_room(self, length: int) -> bool:
+        """Tell whether a body of this many bytes may be received beside the others."""
+        others = sum(connection.length for connection in list(self._connections))
+        return length + others <= self.terms.limits.bodies_bytes
+
+    def _work(self, number: int) -> None:
+        while True:
+            self._baton.acquire()
+            self._free.discard(number)
+            turn = self._turn = Turn()
+            while self._turn is turn:
+                self._serve_next(turn)
+            self._free.add(number)
+
+    def _serve_next(self, turn: Turn) -> None:
+        try:
+            connection = self._ready.popleft()
+        except IndexError:
+            self._poll(None)
+            return
+        turn.busy_since = monotonic()
+        self._serve(connection, self._answer)
+        turn.busy_since = 0
+
+    def _serve(self, connection: Connection, reply: Callable[[Connection], None]) -> None:
+        try:
+            wants = connection.advance()
+            while wants is Wants.ANSWER:
+                reply(connection)
+                wants = connection.advance()
+            self._settle(connection, wants)
+        except Exception:
+            self._log.exception("a connection was ended by an error")
+            self._settle(connection, Wants.NOTHING)
+
+    def _answer(self, connection: Connection) -> None:
+        request, body = connection.take_request()
+        try:
+            response, close = self.service.respond(request, body, connection.peer, close=self.draining)
+        except Exception:
+            self._log.exception("%s %s could not be answered", request.method, request.path)
+            connection.refuse(_BROKEN)
+        else:
+            connection.answer(response, close=close)
+
+    def _turn_away(self, connection: Connection) -> None:
+        connection.take_request()
+        connection.refuse(_OVERLOADED)
+
+    def _poll(self, timeout: float | None) -> None:
+        for key, _ in self._selector.select(timeout):
+            if key.fileobj is self._listener:
+                self._accept()
+            elif connection := self._claim(key.fd):
+                self._ready.append(connection)
+
+    def _accept(self) -> None:
+        for _ in range(BACKLOG):
+            try:
+                sock, peer = self._listener.accept()
+            except OSError as error:  # none is left, or it is gone already
+                if error.errno in _OUT_OF_FILES:
+                    self._close_oldest()
+                return
+            if self.connections >= self.terms.limits.connections:
+                self._close_oldest()
+            sock.settimeout(0)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection = Connection(sock, peer, self)
+            self._connections.add(connection)
+            self._settle(connection, Wants.INPUT)
+
+    def _close_oldest(self) -> None:
+        """Make room: the connection that has waited longest for its peer is the least missed."""
+        for fd in list(self._parked)[:1]:
+            if connection := self._claim(fd):
+                self._settle(connection, Wants.NOTHING)
+
+    def _sweep(self, now: float) -> None:
+        for connection in list(self._parked.values()):
+            if connection.deadline <= now and self._claim(connection.fd):
+                self._settle(connection, connection.expire())
+
+    def _claim(self, fd: int) -> Connection | None:
+        """Take a connection from the poller; of several threads that try one gets it."""
+        connection = self._parked.pop(fd, None)
+        if connection:
+            self._selector.unregister(fd)
+        return connection
+
+    def _settle(self, connection: Connection, wants: Wants) -> None:
+        if wants is Wants.NOTHING:
+            self._connections.discard(connection)
+            connection.close()
+        else:
+            self._selector.register(connection.fd, wants)  # first, so that nobody finds it parked and not registered
+            self._parked[connection.fd] = connection
