@@ -18,9 +18,9 @@ MakeNamespace = Callable[[Mapping[str, str]], str]
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """Return the folder of the programs, which are built where they are not there."""
-    built = subprocess.run([BUILD], stdout=subprocess.PIPE, text=True, check=False)
+    built = subprocess.run([BUILD], capture_output=True, text=True, check=False)
     if built.returncode:
-        pytest.exit("the programs of the control plane were not built", returncode=built.returncode)
+        pytest.exit(built.stderr, returncode=built.returncode)
     return Path(built.stdout.strip())
 
 

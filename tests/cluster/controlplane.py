@@ -32,9 +32,7 @@ class Program:
         end = time.monotonic() + seconds
         while not ready():
             if self.process.poll() is not None or time.monotonic() > end:
-                state = (
-                    "still runs" if self.process.returncode is None else f"ended: {self.process.returncode}"
-                )
+                state = "still runs" if self.process.returncode is None else f"ended: {self.process.returncode}"
                 tail = "\n".join(self.log.read_text().splitlines()[-20:])
                 raise ControlPlaneError(f"{self.log.stem} is not ready ({state}), see {self.log}:\n{tail}")
             time.sleep(0.05)
@@ -45,7 +43,7 @@ def running(command: list[str], folder: Path, patience: float = 10) -> Iterator[
     """Run a program in the folder, where it logs too; then ask it to end, and kill it after the patience."""
     log = folder / f"{Path(command[0]).name}.log"
     with log.open("wb") as output:
-        # In a group of its own: what the terminal sends reaches the tests alone, which end the programs in order.
+        # In a group of its own: a Ctrl-C reaches the tests alone, and they end the programs in order.
         # Without variables: etcd takes settings from them.
         process = subprocess.Popen(
             command,

@@ -47,9 +47,7 @@ def last(kind: str, mark: str) -> Object:
     webhook = {
         "name": "nowhere.batchwarden.io",
         "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "rules": [
-            {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["CREATE"]}
-        ],
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["configmaps"], "operations": ["CREATE"]}],
         "objectSelector": {"matchLabels": {kind: mark}},
         "failurePolicy": "Fail",
         "sideEffects": "None",

@@ -87,9 +87,13 @@ def test_what_does_not_run_gets_no_connection() -> None:
 
 
 def test_a_ready_backend_that_does_not_accept_is_a_closed_connection() -> None:
-    with serving("a") as a, balance([Backend(1, a.server_port)]) as port:
-        with connect(port) as connection, pytest.raises(ConnectionError):
-            ask(connection)
+    with (
+        serving("a") as a,
+        balance([Backend(1, a.server_port)]) as port,
+        connect(port) as connection,
+        pytest.raises(ConnectionError),
+    ):
+        ask(connection)
 
 
 def test_without_a_ready_backend_a_connection_is_closed() -> None:

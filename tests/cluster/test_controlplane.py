@@ -52,9 +52,7 @@ def test_client_side_apply_leaves_the_manifest_and_owns_the_defaults_too(tenant:
     assert json.loads(stored["metadata"]["annotations"][LAST_APPLIED])["spec"] == nightly["spec"]
     (entry,) = stored["metadata"]["managedFields"]
     assert (entry["manager"], entry["operation"]) == ("kubectl-client-side-apply", "Update")
-    assert {"f:schedule", "f:concurrencyPolicy", "f:successfulJobsHistoryLimit"} < set(
-        entry["fieldsV1"]["f:spec"]
-    )
+    assert {"f:schedule", "f:concurrencyPolicy", "f:successfulJobsHistoryLimit"} < set(entry["fieldsV1"]["f:spec"])
     assert tenant.apply(nightly).stdout == "cronjob.batch/nightly unchanged\n"
 
 
@@ -120,9 +118,7 @@ def test_warnings_are_read_from_what_is_printed(tenant: Kubectl) -> None:
     assert misspelt.warnings == ['unknown field "spec.suspended"']
 
 
-def test_the_real_controller_makes_the_jobs_of_a_cronjob(
-    tenant: Kubectl, control_plane: ControlPlane
-) -> None:
+def test_the_real_controller_makes_the_jobs_of_a_cronjob(tenant: Kubectl, control_plane: ControlPlane) -> None:
     tenant.apply(cron_job("tick", schedule="@every 1s"))
     made = await_job_of(tenant, "tick")
     tenant.patch("cronjob/tick", {"spec": {"suspend": True}})
@@ -148,8 +144,7 @@ def events(control_plane: ControlPlane, created: Object) -> list[Object]:
     return [
         event
         for event in control_plane.audit()
-        if (event["objectRef"].get("namespace"), event["objectRef"].get("name")) == name
-        and event["verb"] == "create"
+        if (event["objectRef"].get("namespace"), event["objectRef"].get("name")) == name and event["verb"] == "create"
     ]
 
 
@@ -169,15 +164,11 @@ def test_foreground_deletion_takes_the_pods_first(tenant: Kubectl, admin: Kubect
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_webhook_is_asked_from_its_registration_to_its_end(
-    admin: Kubectl, tenant: Kubectl, kind: str
-) -> None:
+def test_a_webhook_is_asked_from_its_registration_to_its_end(admin: Kubectl, tenant: Kubectl, kind: str) -> None:
     webhook = {
         "name": "silent.example.com",
         "clientConfig": {"url": "https://127.0.0.1:1/"},
-        "rules": [
-            {"apiGroups": ["batch"], "apiVersions": ["v1"], "resources": ["jobs"], "operations": ["CREATE"]}
-        ],
+        "rules": [{"apiGroups": ["batch"], "apiVersions": ["v1"], "resources": ["jobs"], "operations": ["CREATE"]}],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": tenant.namespace}},
         "failurePolicy": "Fail",
         "sideEffects": "None",
@@ -224,9 +215,7 @@ with sigterm_interrupts(), start_control_plane(Path(sys.argv[1]), Path(sys.argv[
 def test_an_interrupted_run_leaves_no_program_behind(programs: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(programs), str(tmp_path)]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         assert run.stdout
         assert run.stdout.readline() == "up\n"
         assert {"etcd", "kube-apiserver", "kube-controller"} == working_in(tmp_path)

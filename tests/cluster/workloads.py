@@ -35,9 +35,7 @@ def cron_job(name: str, **spec: Any) -> dict[str, Any]:
 
 def await_job_of(kubectl: Kubectl, cronjob: str) -> dict[str, Any]:
     """Return the first Job that the CronJob controller made for a CronJob, which it names by the minute."""
-    return eventually(
-        lambda: next((made for made in kubectl.get_json("jobs")["items"] if owner(made) == cronjob), {})
-    )
+    return eventually(lambda: next((made for made in kubectl.get_json("jobs")["items"] if owner(made) == cronjob), {}))
 
 
 def owner(stored: Object) -> str | None:

@@ -1,4 +1,4 @@
-// The control plane that `make e2e` runs, pinned: `make controlplane` builds the tools into the user's cache.
+// The control plane that `make e2e` runs, pinned: tests/cluster/build builds the tools into the user's cache.
 module batchwarden.io/tests/cluster/controlplane
 
 go 1.26.0
