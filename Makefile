@@ -23,10 +23,10 @@ $(READY): pyproject.toml requirements-dev.txt
 	@touch $@
 
 demo: $(READY) ## Show what it says of the example manifests: no cluster needed, ends by itself
-	@$(BIN)/batchwarden demo
+	@$(BIN)/python deploy/demo.py
 
 run: $(READY) ## The same, then leave the server running and say how to talk to it
-	@$(BIN)/batchwarden demo --keep
+	@$(BIN)/python deploy/demo.py --keep
 
 test: $(READY) ## Run the tests that need nothing but Python; policies and admission covered to the last branch
 	@$(BIN)/coverage erase

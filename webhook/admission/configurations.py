@@ -31,7 +31,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
         bundle = {"caBundle": b64encode(self.ca).decode()}
         if self.url:
             return {"url": f"{self.url}{path}", **bundle}
-        return {"service": {"name": self.service, "namespace": self.namespace, "path": path, "port": self.port}, **bundle}
+        return {
+            "service": {"name": self.service, "namespace": self.namespace, "path": path, "port": self.port},
+            **bundle,
+        }
 
 
 class Registration(Struct, frozen=True, kw_only=True):
@@ -43,7 +46,9 @@ class Registration(Struct, frozen=True, kw_only=True):
     timeout_seconds: int = 5
 
 
-def webhook_configurations(registration: Registration, settings: Settings) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+def webhook_configurations(
+    registration: Registration, settings: Settings
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Make the mutating and the validating webhook configuration."""
     mutating = {
         **_webhook("mutate", registration, settings),
@@ -56,7 +61,9 @@ def webhook_configurations(registration: Registration, settings: Settings) -> tu
         "rules": [_rule(["CREATE", "UPDATE"], ["jobs", "cronjobs"])],
         "failurePolicy": registration.validating_failure_policy,
     }
-    return _configuration("MutatingWebhookConfiguration", mutating), _configuration("ValidatingWebhookConfiguration", validating)
+    return _configuration("MutatingWebhookConfiguration", mutating), _configuration(
+        "ValidatingWebhookConfiguration", validating
+    )
 
 
 def match_conditions(settings: Settings) -> list[dict[str, str]]:
@@ -73,7 +80,9 @@ def match_conditions(settings: Settings) -> list[dict[str, str]]:
         _condition("not-being-deleted", "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"),
         _condition("something-judged-changes", f"request.operation == 'CREATE' || {changed}"),
         _condition("not-of-the-cronjob-controller", f"request.operation != 'CREATE' || !({made_by_controller})"),
-        _condition("no-break-glass", f"!request.userInfo.?groups.orValue([]).exists(group, group == '{BREAK_GLASS_GROUP}')"),
+        _condition(
+            "no-break-glass", f"!request.userInfo.?groups.orValue([]).exists(group, group == '{BREAK_GLASS_GROUP}')"
+        ),
     ]
 
 

@@ -3,9 +3,11 @@
 import selectors
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
+from logging import Logger
 from time import monotonic
 from typing import Any, Protocol
 
@@ -30,7 +32,7 @@ class Wants(IntEnum):
 class Limits:
     """How long a peer may take, in seconds for the whole of each part, and how much it may send, in bytes."""
 
-    handshake_seconds: float = 5  # from the connection on
+    handshake_seconds: float = 5  # from the connection on; over plain HTTP, until the first byte
     head_seconds: float = 5  # from the first byte of a request
     body_seconds: float = 10  # from the end of the head
     answer_seconds: float = 10  # until the peer has taken the response
@@ -42,19 +44,25 @@ class Limits:
     connections: int = 800  # below the usual limit of 1024 open files
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for every connection of a port; ``refused`` is told status and sentence of each error sent here."""
+
+    limits: Limits
+    certificate: Certificate | None  # none: plain HTTP
+    log: Logger
+    refused: Callable[[int, str], None]
+
+
 class Host(Protocol):
     """What a connection asks of the port that it came in by."""
 
     service: Service
-    certificate: Certificate | None  # none: plain HTTP
-    limits: Limits
+    terms: Terms
     idle_seconds: float
 
     def has_room(self, length: int) -> bool:
-        """Tell whether a body of this many bytes may be received at this time."""
-
-    def count_refusal(self, status: int) -> None:
-        """Note that a request was refused."""
+        """Tell whether a body of this many bytes may be received beside the others."""
 
 
 class Connection:
@@ -65,10 +73,11 @@ class Connection:
 
     def __init__(self, sock: socket.socket, peer: Address, host: Host) -> None:
         self._sock, self.peer, self._host, self.fd = sock, peer, host, sock.fileno()
+        self._limits, self._certificate = host.terms.limits, host.terms.certificate
+        self._tls: ssl.SSLSocket | None = None
         self._incoming, self._outgoing = bytearray(), b""
         self._await_request()
-        if host.certificate:
-            self.deadline, self._step = monotonic() + host.limits.handshake_seconds, Connection._shake_hands
+        self.deadline, self._step = monotonic() + self._limits.handshake_seconds, Connection._shake_hands
 
     @property
     def idle(self) -> bool:
@@ -78,18 +87,22 @@ class Connection:
     def advance(self) -> Wants:
         """Go as far as is possible at once."""
         try:
-            return self._step(self)
+            wants = self._step(self)
         except ssl.SSLWantReadError:
-            return Wants.INPUT
+            wants = Wants.INPUT
         except ssl.SSLWantWriteError:
-            return Wants.OUTPUT
+            wants = Wants.OUTPUT
         except BlockingIOError:
-            return Wants.OUTPUT if self._outgoing else Wants.INPUT
+            wants = Wants.OUTPUT if self._outgoing else Wants.INPUT
         except Refusal as refusal:
             self.refuse(refusal)
-            return self.advance()
-        except OSError:  # bytes that are no TLS, or a peer that is gone
-            return Wants.NOTHING
+            wants = self.advance()
+        except (ssl.SSLEOFError, ConnectionError):
+            wants = Wants.NOTHING
+        except OSError as error:
+            self._host.terms.log.info("the connection of %s was ended by an error: %s", self.peer[0], error)
+            wants = Wants.NOTHING
+        return wants
 
     def expire(self) -> Wants:
         """End what took too long; a peer that was sending a request is told so."""
@@ -108,11 +121,11 @@ class Connection:
         """Send a response next, and end the connection after it if ``close``."""
         self._outgoing = response
         self._step = Connection._send_last if close else Connection._send
-        self.deadline = monotonic() + self._host.limits.answer_seconds
+        self.deadline = monotonic() + self._limits.answer_seconds
 
     def refuse(self, refusal: Refusal) -> None:
         """Send an error next, and end the connection after it."""
-        self._host.count_refusal(int(refusal.status[:3]))
+        self._host.terms.refused(int(refusal.status[:3]), refusal.sentence)
         self.answer(refusal.to_bytes(), close=True)
 
     def close(self) -> None:
@@ -120,10 +133,12 @@ class Connection:
         self._sock.close()
 
     def _shake_hands(self) -> Wants:
-        if self._host.certificate and not isinstance(self._sock, ssl.SSLSocket):
-            context = self._host.certificate.context
-            self._sock = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
-        self._sock.do_handshake()
+        if self._certificate:
+            if self._tls is None:
+                context = self._certificate.context
+                self._tls = context.wrap_socket(self._sock, server_side=True, do_handshake_on_connect=False)
+                self._sock = self._tls
+            self._tls.do_handshake()
         self._await_request()
         return self._receive()
 
@@ -138,7 +153,7 @@ class Connection:
             if not data:
                 return Wants.NOTHING
             if self.idle:
-                self.deadline = monotonic() + self._host.limits.head_seconds
+                self.deadline = monotonic() + self._limits.head_seconds
             self._incoming += data
         return Wants.ANSWER
 
@@ -148,15 +163,15 @@ class Connection:
         return len(self._incoming) >= self.length
 
     def _read_head(self) -> bool:
-        limits, end = self._host.limits, self._incoming.find(END_OF_HEAD) + len(END_OF_HEAD)
+        end = self._incoming.find(END_OF_HEAD) + len(END_OF_HEAD)
         if end < len(END_OF_HEAD):
-            if len(self._incoming) > limits.head_bytes:
-                raise Refusal("431 Request Header Fields Too Large", f"A head may have {limits.head_bytes} bytes.")
+            if len(self._incoming) > self._limits.head_bytes:
+                raise Refusal("431 Request Header Fields Too Large", "The head of the request is too long.")
             return False
         self._request, length = self._host.service.read_head(bytes(self._incoming[:end]), self.peer)
         del self._incoming[:end]
-        if length > limits.body_bytes:
-            raise Refusal("413 Content Too Large", f"The body has {length} bytes; {limits.body_bytes} are allowed.")
+        if length > self._limits.body_bytes:
+            raise Refusal("413 Content Too Large", f"The body may have {self._limits.body_bytes} bytes.")
         if length > len(self._incoming):
             self._expect(length)
         self.length = length
@@ -166,24 +181,24 @@ class Connection:
         """Receive the rest of a body, if the memory for it is there."""
         if length > _SMALL and not self._host.has_room(length):
             raise Refusal("503 Service Unavailable", "Other large requests are being received; send it again.")
-        self.deadline = monotonic() + self._host.limits.body_seconds
+        self.deadline = monotonic() + self._limits.body_seconds
         if expects_continue(self._request):
             self._sock.send(CONTINUE)
 
     def _send(self) -> Wants:
         self._flush()
         self._await_request()
-        if self._incoming or (isinstance(self._sock, ssl.SSLSocket) and self._sock.pending()):
+        if self._incoming or (self._tls and self._tls.pending()):
             return self._receive()  # it is out of the kernel already: the poller would never tell
         return Wants.INPUT
 
     def _send_last(self) -> Wants:
         self._flush()
         with suppress(OSError):  # close_notify, to which nobody waits for an answer
-            if isinstance(self._sock, ssl.SSLSocket):
-                self._sock.unwrap()
+            if self._tls:
+                self._tls.unwrap()
         self._sock.shutdown(socket.SHUT_WR)
-        self.deadline, self._step = monotonic() + self._host.limits.linger_seconds, Connection._discard
+        self.deadline, self._step = monotonic() + self._limits.linger_seconds, Connection._discard
         return self._discard()
 
     def _flush(self) -> None:

@@ -103,7 +103,9 @@ def open_case(request: AdmissionRequest, context: Context) -> Case:
 
 def _immutable(request: AdmissionRequest) -> str | None:
     """Leave an existing Job alone: its template is immutable, and controllers keep updating it."""
-    return "a Job is defaulted on creation only" if (request.kind.kind, request.operation) == ("Job", "UPDATE") else None
+    return (
+        "a Job is defaulted on creation only" if (request.kind.kind, request.operation) == ("Job", "UPDATE") else None
+    )
 
 
 def _deny(

@@ -31,7 +31,9 @@ def _creation(request: AdmissionRequest, settings: Settings) -> str | None:
     """Let the CronJob controller work: to deny its Jobs piles up CronJobs, and nobody sees why."""
     if request.kind.kind == "Job" and request.user_info.username == settings.controller_user:
         owners = sequence(lookup(request.object, ("metadata", "ownerReferences")))
-        if any(mapping(owner).get("kind") == "CronJob" and mapping(owner).get("controller") is True for owner in owners):
+        if any(
+            mapping(owner).get("kind") == "CronJob" and mapping(owner).get("controller") is True for owner in owners
+        ):
             return "created by the CronJob controller"
     return None
 
@@ -39,7 +41,10 @@ def _creation(request: AdmissionRequest, settings: Settings) -> str | None:
 def _update(becomes: Mapping[str, Any], was: Mapping[str, Any]) -> str | None:
     if lookup(becomes, ("metadata", "deletionTimestamp")) is not None:
         return "being deleted"
-    if any((lookup(becomes, ("metadata", key)) or None) != (lookup(was, ("metadata", key)) or None) for key in JUDGED_METADATA):
+    if any(
+        (lookup(becomes, ("metadata", key)) or None) != (lookup(was, ("metadata", key)) or None)
+        for key in JUDGED_METADATA
+    ):
         return None
     new, old = mapping(becomes.get("spec")), mapping(was.get("spec"))
     if new == old:

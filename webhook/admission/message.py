@@ -39,7 +39,9 @@ def denial(job: Workload, violations: Iterable[Violation], why_url: str, *, not_
 def _paragraph(job: Workload, violation: Violation) -> Iterator[str]:
     finding = violation.finding
     yield f"  {statement(job, violation)}{_container(job, finding.path)}"
-    reason = next((judgement.clause.reason for judgement in violation.judgements if judgement.clause.reason), finding.why)
+    reason = next(
+        (judgement.clause.reason for judgement in violation.judgements if judgement.clause.reason), finding.why
+    )
     yield f"    {_sentence(reason)}   {violation.rule}, {_policies(violation)}"
     if finding.fix is not None:
         yield f"    {paste(finding.fix)}{'  # for example' if finding.example else ''}"
@@ -90,7 +92,11 @@ def bounded(lines: Iterable[str]) -> tuple[str, ...]:
     kept: list[str] = []
     room = ALL_WARNINGS
     for line in dict.fromkeys(map(_printable, lines)):
-        cut = line if len(line.encode()) <= LONGEST_WARNING else f"{line.encode()[: LONGEST_WARNING - 3].decode(errors='ignore')}..."
+        cut = (
+            line
+            if len(line.encode()) <= LONGEST_WARNING
+            else f"{line.encode()[: LONGEST_WARNING - 3].decode(errors='ignore')}..."
+        )
         room -= len(cut.encode())
         if room < 0:
             break
@@ -122,7 +128,9 @@ YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "
 
 
 def _within_container(path: Path) -> tuple[str, ...]:
-    start = next((at for at in range(len(path) - 1, 0, -1) if isinstance(path[at - 1], int) or path[at] in KEYED), len(path) - 1)
+    start = next(
+        (at for at in range(len(path) - 1, 0, -1) if isinstance(path[at - 1], int) or path[at] in KEYED), len(path) - 1
+    )
     return tuple(str(step) for step in path[start:])
 
 

@@ -1,7 +1,9 @@
 """One log line and a few metrics per decision; never the object's content, which may hold secrets."""
 
+import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any, BinaryIO
@@ -10,6 +12,7 @@ from msgspec import json
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
+from policies.selection import Snapshot
 from webhook.admission.review import AdmissionRequest, Decision
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
@@ -33,6 +36,18 @@ class Log:
             self._stream.flush()
 
 
+class _Handler(logging.Handler):
+    """Writes what the server says as JSON lines."""
+
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        trace = "".join(traceback.format_exception(*record.exc_info)) if record.exc_info else ""
+        self._log.write("server", level=record.levelname.lower(), message=record.getMessage(), traceback=trace)
+
+
 class Observer:
     """The log and the metrics of one server."""
 
@@ -44,23 +59,33 @@ class Observer:
             "batchwarden_admission_decisions", "Admission reviews answered.",
             ("webhook", "kind", "operation", "decision", "dry_run"), registry=registry)  # fmt: skip
         self._seconds = Histogram(
-            "batchwarden_admission_seconds", "From the body's arrival to the answer.", ("webhook",), registry=registry, buckets=BUCKETS
+            "batchwarden_admission_seconds",
+            "From the body's arrival to the answer.",
+            ("webhook",),
+            registry=registry,
+            buckets=BUCKETS,
         )
         self._violations = Counter(
             "batchwarden_violations", "Findings of the validating webhook.", ("rule", "action"), registry=registry)  # fmt: skip
         self._defaults = Counter("batchwarden_defaults_written", "Defaults written.", ("rule",), registry=registry)
         self._failures = Counter("batchwarden_rule_failures", "Rules that crashed.", ("rule",), registry=registry)
-        self._refused = Counter("batchwarden_bad_requests", "Requests that were no review.", ("status",), registry=registry)
-        self.policies = Gauge("batchwarden_policies", "Policies in force.", registry=registry)
-        self.reload_failures = Counter("batchwarden_policy_reload_failures", "Changes not taken over.", registry=registry)
-        self.certificate_expiry = Gauge(
+        self._refused = Counter(
+            "batchwarden_bad_requests", "Requests that were no review.", ("status",), registry=registry
+        )
+        self._policies = Gauge("batchwarden_policies", "Policies in force.", registry=registry)
+        self._reload_failures = Counter(
+            "batchwarden_policy_reload_failures", "Changes not taken over.", registry=registry
+        )
+        self._certificate_expiry = Gauge(
             "batchwarden_certificate_expiry_timestamp_seconds", "When the serving certificate ends.", registry=registry
         )
 
     def decided(self, webhook: str, request: AdmissionRequest, decision: Decision, seconds: float) -> None:
         """Record one decision."""
         verb = _verb(decision)
-        self._decisions.labels(webhook, request.kind.kind, request.operation, verb, str(bool(request.dry_run)).lower()).inc()
+        self._decisions.labels(
+            webhook, request.kind.kind, request.operation, verb, str(bool(request.dry_run)).lower()
+        ).inc()
         self._seconds.labels(webhook).observe(seconds)
         for violation in decision.violations:
             self._violations.labels(violation.rule, violation.action).inc()
@@ -92,6 +117,26 @@ class Observer:
     def crashed(self, error: Exception) -> None:
         """Record our own bug."""
         self._traceback("a request could not be answered", error)
+
+    def loaded(self, snapshot: Snapshot) -> None:
+        """Record that policies are in force."""
+        self._policies.set(len(snapshot.policies))
+        self.log.write("policies", message="in force", policies=[policy.name for policy in snapshot.policies])
+
+    def not_loaded(self, faults: str) -> None:
+        """Record that changed files are broken, so that the last good policies stay in force."""
+        self._reload_failures.inc()
+        self.log.write("policies", message="changed files are broken; the last good ones stay in force", faults=faults)
+
+    def watch(self, expiry: Callable[[], float]) -> None:
+        """Measure at each scrape when the serving certificate ends."""
+        self._certificate_expiry.set_function(expiry)
+
+    def logger(self) -> logging.Logger:
+        """Make a standard logger that writes the same JSON lines, for what the server itself has to say."""
+        logger = logging.Logger("batchwarden.server", logging.INFO)  # noqa: LOG001 - not one of the process's own
+        logger.addHandler(_Handler(self.log))
+        return logger
 
     def scrape(self) -> bytes:
         """Give the metrics in Prometheus' text format."""

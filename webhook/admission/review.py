@@ -12,6 +12,8 @@ from msgspec import Meta, Struct
 
 from policies.verdict import Failure, Violation, Written
 
+TOO_DEEP = "the body is nested too deep to be an AdmissionReview"
+LONGEST = 300  # characters of a sentence
 Uid = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -19,8 +21,8 @@ class BadReviewError(ValueError):
     """What was sent is no AdmissionReview: for the caller, in one sentence, with an HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Remember the status beside the sentence."""
-        super().__init__(message)
+        """Remember the status beside the sentence, which may quote what was sent, and so is cut."""
+        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]}...")
         self.status = status
 
 
@@ -88,11 +90,13 @@ def read(body: bytes, content_type: str | None) -> AdmissionRequest:
     try:
         request = _decoder.decode(body)
     except RecursionError:
-        raise BadReviewError(400, "the body is nested too deep to be an AdmissionReview") from None
+        raise BadReviewError(400, TOO_DEEP) from None
     except msgspec.ValidationError as error:
         raise BadReviewError(400, f"the body is not an AdmissionReview of admission.k8s.io/v1: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadReviewError(400, f"the body is not JSON: {error}") from None
+    except msgspec.DecodeError as error:
+        raise BadReviewError(400, f"the body is not JSON: {str(error).removeprefix('JSON is malformed: ')}") from None
+    except UnicodeDecodeError as error:
+        raise BadReviewError(400, f"the body is not JSON: {error.reason}, where JSON is UTF-8") from None
     return _complete(request.request)
 
 

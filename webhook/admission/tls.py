@@ -43,7 +43,7 @@ class Certificate:
         try:
             self.context, self.not_after = self._load()
         except (OSError, ValueError) as error:
-            self._log.error("%s; the certificate loaded before stays in use", self._complaint(error))  # noqa: TRY400 - the operator's fault, not a bug: no traceback
+            self._log.error("%s; the certificate loaded before stays in use", self._complaint(error))
         else:
             ends = datetime.fromtimestamp(self.not_after, UTC)
             self._log.info("the certificate %s was loaded, valid until %s", self._chain, ends.isoformat())
@@ -79,4 +79,5 @@ def _end(chain: str) -> float:
     if validity is None:
         raise ValueError("its end of validity cannot be read")
     tag, digits = validity[1][0], validity[1][2:].decode()
-    return datetime.strptime(digits, "%y%m%d%H%M%S%z" if tag == _UTC_TIME else "%Y%m%d%H%M%S%z").timestamp()
+    written = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(digits, written).replace(tzinfo=UTC).timestamp()

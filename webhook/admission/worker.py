@@ -10,13 +10,11 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from logging import Logger
 from threading import Lock, Thread
 from time import monotonic
 
-from webhook.admission.connection import Connection, Limits, Wants
+from webhook.admission.connection import Connection, Terms, Wants
 from webhook.admission.exchange import Refusal, Service
-from webhook.admission.tls import Certificate
 
 BACKLOG = 512  # connections that the kernel accepts before we do
 STUCK_SECONDS = 0.01  # with one peer; then another thread goes on
@@ -27,16 +25,6 @@ _OUT_OF_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 _BROKEN = Refusal("500 Internal Server Error", "The server failed on this request; its log says why.")
 _OVERLOADED = Refusal("503 Service Unavailable", "All threads are busy; send the request again.")
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """What holds for every connection of a port; ``refused`` is told the status and the sentence of each refusal."""
-
-    limits: Limits
-    certificate: Certificate | None  # none: plain HTTP
-    log: Logger
-    refused: Callable[[int, str], None]
 
 
 @dataclass(slots=True)
@@ -59,10 +47,11 @@ class Port:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
-        self._parked: dict[int, Connection] = {}  # that wait for their peer, the longest first
+        self._parked: dict[Connection, bool] = {}  # that wait for their peer, the longest first; all are True
         self._ready: deque[Connection] = deque()  # whose peer has done something
         self._turn: Turn | None = None
-        self._baton = Lock()  # held by the thread whose turn it is, until it is stuck
+        self._turning = Lock()  # held to end a turn
+        self._baton = Lock()  # held by the thread whose turn it is
         self._free: set[int] = set()  # the threads that wait for the baton
         self._next_sweep = 0.0
 
@@ -80,14 +69,12 @@ class Port:
 
     def tick(self, now: float) -> None:
         """Replace the thread that is stuck, refuse what none is left for, and enforce the time limits."""
-        turn = self._turn
-        if turn and turn.busy_since and now - turn.busy_since > STUCK_SECONDS:
-            self._turn = None
-            self._baton.release()
-        elif turn is None and not self._free:
+        if self._turn:
+            self._replace_if_stuck(self._turn, now)
+        elif not self._free:
             self._poll(0)
-            while self._ready:
-                self._serve(self._ready.popleft(), self._turn_away)
+            while connection := self._next():
+                self._serve(connection, self._turn_away)
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_SECONDS
             self._sweep(now)
@@ -98,7 +85,7 @@ class Port:
         self._accept()
         self._listener.close()
         self.idle_seconds, latest = _PARTING_SECONDS, monotonic() + _PARTING_SECONDS
-        for connection in list(self._parked.values()):
+        for connection in list(self._parked):
             if connection.idle:
                 connection.deadline = min(connection.deadline, latest)
 
@@ -112,19 +99,32 @@ class Port:
             self._baton.acquire()
             self._free.discard(number)
             turn = self._turn = Turn()
-            while self._turn is turn:
-                self._serve_next(turn)
+            while self._may_go_on(turn):
+                if connection := self._next():
+                    turn.busy_since = monotonic()
+                    self._serve(connection, self._answer)
+                else:
+                    self._poll(None)
             self._free.add(number)
 
-    def _serve_next(self, turn: Turn) -> None:
+    def _may_go_on(self, turn: Turn) -> bool:
+        """End the busy time of a turn; tell whether nobody was put in its place meanwhile."""
+        with self._turning:
+            turn.busy_since = 0
+            return self._turn is turn
+
+    def _replace_if_stuck(self, turn: Turn, now: float) -> None:
+        with self._turning:
+            if not turn.busy_since or now - turn.busy_since < STUCK_SECONDS:
+                return
+            self._turn = None
+        self._baton.release()
+
+    def _next(self) -> Connection | None:
         try:
-            connection = self._ready.popleft()
+            return self._ready.popleft()
         except IndexError:
-            self._poll(None)
-            return
-        turn.busy_since = monotonic()
-        self._serve(connection, self._answer)
-        turn.busy_since = 0
+            return None
 
     def _serve(self, connection: Connection, reply: Callable[[Connection], None]) -> None:
         try:
@@ -133,7 +133,7 @@ class Port:
                 reply(connection)
                 wants = connection.advance()
             self._settle(connection, wants)
-        except Exception:
+        except Exception:  # noqa: BLE001 - our bug ends one connection, not the thread
             self._log.exception("a connection was ended by an error")
             self._settle(connection, Wants.NOTHING)
 
@@ -141,22 +141,21 @@ class Port:
         request, body = connection.take_request()
         try:
             response, close = self.service.respond(request, body, connection.peer, close=self.draining)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever the application raises
             self._log.exception("%s %s could not be answered", request.method, request.path)
             connection.refuse(_BROKEN)
         else:
             connection.answer(response, close=close)
 
     def _turn_away(self, connection: Connection) -> None:
-        connection.take_request()
         connection.refuse(_OVERLOADED)
 
     def _poll(self, timeout: float | None) -> None:
         for key, _ in self._selector.select(timeout):
-            if key.fileobj is self._listener:
+            if key.data is None:
                 self._accept()
-            elif connection := self._claim(key.fd):
-                self._ready.append(connection)
+            elif self._claim(key.data):
+                self._ready.append(key.data)
 
     def _accept(self) -> None:
         for _ in range(BACKLOG):
@@ -176,26 +175,26 @@ class Port:
 
     def _close_oldest(self) -> None:
         """Make room: the connection that has waited longest for its peer is the least missed."""
-        for fd in list(self._parked)[:1]:
-            if connection := self._claim(fd):
+        for connection in list(self._parked)[:1]:
+            if self._claim(connection):
                 self._settle(connection, Wants.NOTHING)
 
     def _sweep(self, now: float) -> None:
-        for connection in list(self._parked.values()):
-            if connection.deadline <= now and self._claim(connection.fd):
+        for connection in list(self._parked):
+            if connection.deadline <= now and self._claim(connection):
                 self._settle(connection, connection.expire())
 
-    def _claim(self, fd: int) -> Connection | None:
-        """Take a connection from the poller; of several threads that try one gets it."""
-        connection = self._parked.pop(fd, None)
-        if connection:
-            self._selector.unregister(fd)
-        return connection
+    def _claim(self, connection: Connection) -> bool:
+        """Take a connection from the poller; of several threads that try, one is told that it has it."""
+        claimed = self._parked.pop(connection, False)
+        if claimed:
+            self._selector.unregister(connection.fd)
+        return claimed
 
     def _settle(self, connection: Connection, wants: Wants) -> None:
         if wants is Wants.NOTHING:
             self._connections.discard(connection)
             connection.close()
         else:
-            self._selector.register(connection.fd, wants)  # first, so that nobody finds it parked and not registered
-            self._parked[connection.fd] = connection
+            self._selector.register(connection.fd, wants, connection)  # first: who claims it unregisters it
+            self._parked[connection] = True

@@ -11,7 +11,7 @@ class Commands(click.Group):
 
     def list_commands(self, _ctx: click.Context) -> list[str]:
         """Name the modules."""
-        return sorted(module.name for module in iter_modules(__path__))
+        return sorted(module.name for module in iter_modules(__path__) if module.name != "__main__")
 
     def get_command(self, _ctx: click.Context, name: str) -> click.Command | None:
         """Load the module, and give its command."""
@@ -22,7 +22,9 @@ class Commands(click.Group):
         return command
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BATCHWARDEN"})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "BATCHWARDEN"}
+)
 @click.version_option(package_name="batchwarden")
 def main() -> None:
     """Guard batch work in Kubernetes: judge Jobs and CronJobs, inject defaults, explain why."""

@@ -23,9 +23,7 @@ DAYS = click.IntRange(1, 36500)
     show_default=True,
     help="DNS name or IP address that clients call; may be given again.",
 )
-@click.option(
-    "--days", type=DAYS, default=365, show_default=True, help="Life of a serving certificate that is made."
-)
+@click.option("--days", type=DAYS, default=365, show_default=True, help="Life of a serving certificate that is made.")
 @click.option("--ca-days", type=DAYS, default=3650, show_default=True, help="Life of a CA that is made.")
 def command(folder: Path, hosts: tuple[str, ...], days: int, ca_days: int) -> None:
     """Make a CA and a serving certificate in DIR, or renew them.

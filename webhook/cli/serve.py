@@ -1,0 +1,91 @@
+"""``batchwarden serve``: the admission server, with its policies from files."""
+
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import click
+
+from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
+
+LAST_PORT = 65535
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """A host and a port, ``HOST:PORT``; an IPv6 address stands in brackets."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Take it apart."""
+        if isinstance(value, tuple):
+            return value
+        host, _, port = str(value).rpartition(":")
+        if not host or not port.isdigit() or int(port) > LAST_PORT:
+            self.fail(f"{value} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+def option(name: str, about: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Declare an option that an environment variable may give as well, and whose default is shown."""
+    return click.option(name, help=about, show_envvar=True, show_default=True, **settings)
+
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(exists=True, path_type=Path)
+AGAIN = {"multiple": True}
+
+
+@click.command()
+@option("--policies", "Folder of policies, exceptions, Namespaces, LimitRanges; repeatable.", required=True, type=FOLDER, **AGAIN)
+@option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
+@option("--tls-key", "Its key (PEM).", required=True, type=FILE)
+@option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())
+@option("--status-listen", "Where /livez, /readyz and /metrics are.", default="0.0.0.0:8081", type=Address())
+@option("--exempt-namespace", "Judge nothing in this namespace; repeatable.", **AGAIN)
+@option("--own-namespace", "Where Batchwarden runs: nothing is judged there.", default="batchwarden")
+@option("--controller-user", "Under whom CronJobs make their Jobs.", default=CRON_JOB_CONTROLLER)
+@option("--why-url", "A page whose anchors are rule names, for denials.", default="")
+@option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=click.FloatRange(0, 600))
+@option("--threads", "Requests worked on at one time.", default=32, type=click.IntRange(1, 256))
+def command(policies: tuple[Path, ...], exempt_namespace: tuple[str, ...], **given: Any) -> None:
+    """Answer the API server's admission reviews by the policies in files.
+
+    Changed files are taken over without a restart; broken ones leave the last good policies in force, and say so.
+    """
+    settings = Settings(
+        exempt_namespaces=exempt_namespace,
+        **{name: given.pop(name) for name in ("own_namespace", "controller_user", "why_url")},
+    )
+    sys.exit(_serve(policies, settings, given))
+
+
+def _serve(policies: tuple[Path, ...], settings: Settings, given: dict[str, Any]) -> int:
+    from webhook.admission.app import create_app, create_status_app
+    from webhook.admission.decide import Context
+    from webhook.admission.observe import Log, Observer
+    from webhook.admission.server import Server, ServerSettings
+    from webhook.admission.tls import ServerError
+    from webhook.folder import PolicyFilesError, WatchedFolder
+
+    observer = Observer(Log())
+    stop = Event()
+    try:
+        folder = WatchedFolder(policies, observer.loaded, observer.not_loaded)
+        server = Server(ServerSettings(refused=observer.refused, log=observer.logger(), **given))
+    except (PolicyFilesError, ServerError) as error:
+        click.echo(str(error), err=True)
+        return 1
+    observer.watch(lambda: server.certificate_not_after)
+    app = create_app(lambda: Context(folder.snapshot, settings, datetime.now(UTC)), observer)
+    status = create_status_app(lambda: "draining" if server.draining else "", observer.scrape)
+    watcher = Thread(target=folder.watch, args=(stop,), daemon=True)
+    watcher.start()
+    try:
+        return server.run(app, status)
+    finally:
+        stop.set()
+        watcher.join()
