@@ -35,7 +35,8 @@ def summary(rule: Rule[Any]) -> str:
 
 def example(rule: Rule[Any], title: str) -> Example:
     """Take the example called ``Flagged`` or ``Allowed`` out of the rule's page."""
-    found = re.search(rf"^{title}(?:, with ``(?P<params>.+)``)?::\n\n(?P<manifest>(?:    .*\n|\n)+)", rule.doc, re.MULTILINE)
+    shape = rf"^{title}(?:, with ``(?P<params>.+)``)?::\n\n(?P<manifest>(?:    .*\n|\n)+)"
+    found = re.search(shape, rule.doc, re.MULTILINE)
     if found is None:
         raise ValueError(f"{rule.key}: the docstring has no example '{title}::'")
     return Example(re.sub(r"^ {4}", "", found["manifest"], flags=re.MULTILINE), found["params"] or "{}")

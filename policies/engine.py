@@ -1,19 +1,24 @@
-"""Pure: judges an object by the clauses that concern it, and works out which defaults to write. The only caller of a rule."""
+"""Pure: judges an object by the clauses that concern it, and says which defaults to write; it alone calls rules."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import NamedTuple, TypeAlias
 
 from msgspec import json, structs
 
-from policies.fields import DEFAULTED_ANNOTATION, defaulted, document_order, place, put
+from policies.fields import DEFAULTED_ANNOTATION, Path, defaulted, document_order, lookup, place, put
 from policies.rule import STRENGTH, Action, Default, Finding, Phase
 from policies.selection import Clause, Selection
 from policies.verdict import Before, Defaulting, Failure, Judgement, Key, Skip, Verdict, Violation, Written
 from policies.workload import Workload
 
 Select: TypeAlias = Callable[[Workload], Selection]
-Accept: TypeAlias = Callable[[Workload, Workload, str], bool]
+Accept: TypeAlias = Callable[[Workload, str], bool]
 Identity: TypeAlias = tuple[str, str, str, str]
+
+NOTE: Path = ("metadata", "annotations", DEFAULTED_ANNOTATION)
+# Anybody may send a manifest without end, and each default costs a walk through all of it.
+MOST_CONTAINERS = 64
+MOST_TRIES = 64
 
 
 def evaluate(job: Workload, selection: Selection, before: Before | None = None) -> Verdict:
@@ -81,89 +86,127 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
 def defaults(job: Workload, select: Select, before: Before | None = None) -> Defaulting:
     """Work out which defaults to write; on an update only what cures a fault that the old object did not have.
 
-    ``select`` is asked again once labels were written, since they may bring further policies. The common way writes the first
-    candidate for each field and judges once; only where that would be denied for something new are they tried one by one.
+    ``select`` is asked again once labels were written, since they may bring further policies. The common way writes the
+    first candidate for each field and judges once; only where that would be denied for something new are they tried one
+    by one, at most ``MOST_TRIES`` of them. An object of more than ``MOST_CONTAINERS`` is judged, but not defaulted.
     """
-    cures = None
-    if before is not None:
-        cures = {violation.key for violation in evaluate(job, select(job), before).violations if not violation.known}
-    offer = _Offer(select, cures)
-    written, after = offer.write(job)
-    verdict = None
-    if written:
-        verdict = evaluate(after, select(after), before)
-        allowed = _denied(evaluate(job, select(job), before)) if _denied(verdict) else set()
-        if not _improves(_denied(verdict), allowed, {each.place for each in written}):
-            written, after = offer.write(job, lambda was, becomes, at: _improves(
-                _denied(evaluate(becomes, select(becomes), before)), _denied(evaluate(was, select(was), before)), {at}))  # fmt: skip
-            verdict = evaluate(after, select(after), before)
-    return Defaulting(written, after, verdict, offer.audited(job, written), tuple(offer.failures))
+    if len(job.containers) + len(job.init_containers) > MOST_CONTAINERS or not job.can_hold(NOTE):
+        return Defaulting((), job)
+    offer = _Offer(select, before)
+    attempt = offer.write(job, lambda _after, _at: True)
+    verdict = offer.judge(attempt.job) if attempt.settled else None
+    if verdict is not None and (denied := _denied(verdict)):
+        careful = _Careful(offer.judge, _denied(offer.judge(job)))
+        if not careful.approves(denied, attempt.settled):
+            attempt = offer.write(job, careful)
+            verdict = offer.judge(attempt.job)
+    audited = offer.audited(job, {each.place for each in attempt.written})
+    return Defaulting(attempt.written, attempt.job, verdict, audited, tuple(offer.failures.values()))
 
 
 def _denied(verdict: Verdict) -> set[Key]:
     return {violation.key for violation in verdict.having(Action.DENY)}
 
 
-def _improves(after: set[Key], before: set[Key], written: set[str]) -> bool:
-    """Whether nothing would be denied on the fields written, and nothing new elsewhere."""
-    return after <= before and not any(at in written for _, at in after)
+class _Careful:
+    """Accepts a candidate that leaves nothing denied on its own field, and nothing new elsewhere."""
+
+    def __init__(self, judge: Callable[[Workload], Verdict], denied: set[Key]) -> None:
+        """Take how an object is judged, and what is denied of it so far."""
+        self.judge = judge
+        self.denied = denied
+        self.tries = MOST_TRIES
+
+    def __call__(self, after: Workload, at: str) -> bool:
+        self.tries -= 1
+        if self.tries < 0:
+            return False
+        denied = _denied(self.judge(after))
+        accepted = self.approves(denied, {at})
+        if accepted:
+            self.denied = denied
+        return accepted
+
+    def approves(self, denied: set[Key], settled: Collection[str]) -> bool:
+        """Whether what is denied then is nothing on the fields settled, and nothing new elsewhere."""
+        return denied <= self.denied and not any(at in settled for _, at in denied)
+
+
+class _Attempt(NamedTuple):
+    """What was written, the fields with a candidate accepted (it may be what stands there), and the object after it."""
+
+    written: tuple[Written, ...]
+    settled: Collection[str]
+    job: Workload
 
 
 class _Offer:
     """The candidates for each field, and the writing of them."""
 
-    def __init__(self, select: Select, cures: set[Key] | None) -> None:
-        """Take how clauses are selected, and to which faults an update limits the defaults."""
+    def __init__(self, select: Select, before: Before | None) -> None:
+        """Take how clauses are selected, and what an update replaces."""
         self.select = select
-        self.cures = cures
-        self.failures: list[Failure] = []
+        self.before = before
+        self.failures: dict[Clause, Failure] = {}
 
-    def write(self, job: Workload, accept: Accept = lambda *_: True) -> tuple[tuple[Written, ...], Workload]:
-        """Write the first acceptable candidate for each field; ``accept`` is given the object before, after, and the place."""
+    def judge(self, job: Workload) -> Verdict:
+        """Judge the object as written so far."""
+        return evaluate(job, self.select(job), self.before)
+
+    def write(self, job: Workload, accept: Accept) -> _Attempt:
+        """Write the first acceptable candidate for each field; ``accept`` sees the object after it, and the place."""
         written: list[Written] = []
-        selection = self.select(job)
+        settled = []
+        self._look(job)
         for phase in Phase:
-            for at, candidates in self._candidates(job, selection, phase).items():
-                becomes = ((candidate, _write(job, candidate)) for candidate in candidates)
-                chosen = next(((candidate, after) for candidate, after in becomes if accept(job, after, at)), None)
-                if chosen is not None and chosen[1] is not job:
-                    written.append(chosen[0])
-                    job = chosen[1]
+            for at, candidates in self._candidates(job, phase).items():
+                chosen, after = _first(job, candidates, accept)
+                if chosen is not None:
+                    settled.append(at)
+                if chosen is not None and after is not job:
+                    written.append(chosen)
+                    job = after
             if phase is Phase.LABELS and written:
-                selection = self.select(job)
-        return tuple(written), job
+                self._look(job)
+        return _Attempt(tuple(written), settled, job)
 
-    def audited(self, job: Workload, written: Iterable[Written]) -> tuple[Written, ...]:
+    def audited(self, job: Workload, taken: Collection[str]) -> tuple[Written, ...]:
         """List what policies in Audit would write where nothing is written."""
-        selection, taken = self.select(job), {each.place for each in written}
-        if all(clause.action is not Action.AUDIT for clause in selection.clauses):
+        if all(clause.action is not Action.AUDIT for clause in self.select(job).clauses):
             return ()
-        offers = [self._candidates(job, selection, phase, audit=True) for phase in Phase]
-        return tuple(found[at][0] for found in offers for at in found if at not in taken)
+        self._look(job)
+        offers = [self._candidates(job, phase, audit=True) for phase in Phase]
+        first = [candidates[0] for found in offers for at, candidates in found.items() if at not in taken]
+        return tuple(each for each in first if _write(job, each.default) not in (None, job))
 
-    def _candidates(
-        self, job: Workload, selection: Selection, phase: Phase, *, audit: bool = False
-    ) -> Mapping[str, list[Written]]:
-        """Collect what clauses want written into fields about which the user said nothing: by place, in order."""
+    def _look(self, job: Workload) -> None:
+        """Select the clauses for the object as it stands, and, on an update, the faults to cure."""
+        self.selection = self.select(job)
+        self.cures = None
+        if self.before is not None:
+            self.cures = {violation.key for violation in self.judge(job).violations if not violation.known}
+
+    def _candidates(self, job: Workload, phase: Phase, *, audit: bool = False) -> Mapping[str, list[Written]]:
+        """Collect what clauses want written: by place, in their order."""
         found: dict[str, list[Written]] = {}
-        for clause in selection.clauses:
+        for clause in self.selection.clauses:
             rule = clause.rule
-            if rule.defaults is None or rule.phase is not phase or job.kind not in rule.kinds:
+            concerned = rule.phase is phase and job.kind in rule.kinds and (clause.action is Action.AUDIT) is audit
+            if not concerned or _held_back(job, clause, self.selection):
                 continue
-            if (clause.action is Action.AUDIT) is audit and not _held_back(job, clause, selection):
-                for default in self._defaults(job, clause, selection):
-                    at = place(job.raw, default.path)
-                    if self.cures is None or (rule.key, at) in self.cures:
-                        found.setdefault(at, []).append(Written(clause, default, at))
+            for default in self._defaults(job, clause):
+                at = place(job.raw, default.path)
+                if self.cures is None or (rule.key, at) in self.cures:
+                    found.setdefault(at, []).append(Written(clause, default, at))
         return found
 
-    def _defaults(self, job: Workload, clause: Clause, selection: Selection) -> list[Default]:
+    def _defaults(self, job: Workload, clause: Clause) -> list[Default]:
+        wanted = clause.rule.defaults
         try:
-            wanted = list(clause.rule.defaults(job, clause.params, selection.facts)) if clause.rule.defaults else []
+            return list(wanted(job, clause.params, self.selection.facts)) if wanted else []
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still write
-            self.failures.append(Failure(clause, error))
+            self.failures[clause] = Failure(clause, error)
             return []
-        return [default for default in wanted if all(job.is_open(path) for path, _ in default.writes)]
 
 
 def _held_back(job: Workload, clause: Clause, selection: Selection) -> bool:
@@ -173,14 +216,23 @@ def _held_back(job: Workload, clause: Clause, selection: Selection) -> bool:
     return selection.lifting(clause) is not None
 
 
-def _write(job: Workload, candidate: Written) -> Workload:
-    """Write a default and our note of it into a copy; the same object where nothing changes."""
-    raw = job.raw
-    for path, value in candidate.default.writes:
-        raw = put(raw, path, value)
-    if raw == job.raw:
+def _first(job: Workload, candidates: Iterable[Written], accept: Accept) -> tuple[Written | None, Workload]:
+    for candidate in candidates:
+        after = _write(job, candidate.default)
+        if after is not None and accept(after, candidate.place):
+            return candidate, after
+    return None, job
+
+
+def _write(job: Workload, default: Default) -> Workload | None:
+    """Write a default and our note of it into a copy: None where the user said something, the same where it stands."""
+    if not all(job.is_open(path) for path, _ in default.writes):
+        return None
+    if all(lookup(job.raw, path) == value for path, value in default.writes):
         return job
-    noted = {**defaulted(raw), **{place(raw, path): value for path, value in candidate.default.writes}}
-    note = json.encode(noted, order="sorted").decode()
-    raw = put(raw, ("metadata", "annotations", DEFAULTED_ANNOTATION), note)
+    raw = job.raw
+    for path, value in default.writes:
+        raw = put(raw, path, value)
+    noted = {**defaulted(raw), **{place(raw, path): value for path, value in default.writes}}
+    raw = put(raw, NOTE, json.encode(noted, order="sorted").decode())
     return Workload(raw, job.namespace, job.request)

@@ -3,7 +3,7 @@
 Nothing here knows what is good or bad; it only says what is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Final, TypeAlias
 
@@ -14,6 +14,12 @@ Path: TypeAlias = tuple[str | int, ...]
 NOTHING: Final[Mapping[str, Any]] = {}
 DEFAULTED_ANNOTATION: Final = "batchwarden.io/defaulted"
 LAST_APPLIED_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
+LAST_APPLIED: Final[Path] = ("metadata", "annotations", LAST_APPLIED_ANNOTATION)
+MANAGED_FIELDS: Final[Path] = ("metadata", "managedFields")
+# Whoever writes under these names writes the annotation anew: kubectl apply, and Argo CD, which builds on it.
+CLIENT_SIDE_APPLIERS: Final = frozenset({"kubectl-client-side-apply", "argocd-controller"})
+# What server-side apply gives to one owner whole: x-kubernetes-map-type and x-kubernetes-list-type in the API's schema.
+ATOMIC: Final = frozenset({"nodeSelector", "rules", "selector", "tolerations"})
 
 # https://github.com/kubernetes/kubernetes/blob/v1.37.1/pkg/apis/batch/v1/defaults.go
 CRON_JOB_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
@@ -78,7 +84,7 @@ def sequence(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def lookup(raw: object, path: Path) -> Any:
+def lookup(raw: object, path: Path) -> Any:  # noqa: ANN401 - whatever an object holds
     """Find what stands at a path; None where nothing does."""
     for step in path:
         if isinstance(raw, dict):
@@ -90,7 +96,7 @@ def lookup(raw: object, path: Path) -> Any:
     return raw
 
 
-def put(raw: Any, path: Path, value: object) -> Any:
+def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever an object holds
     """Give a copy with a value at a path, parents made where absent; all that the path does not touch is shared.
 
     Raises ValueError where a parent is neither object nor list.
@@ -110,20 +116,24 @@ def render(path: Path) -> str:
 
     Source: ``Path.String`` in apimachinery pkg/util/validation/field/path.go.
     """
-    text, keyed = "", False
-    for step in path:
-        text += f"[{step}]" if keyed or isinstance(step, int) else f".{step}"
-        keyed = step in KEYED
-    return text.removeprefix(".")
+    return _join(path, path)
 
 
 def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
-    text, keyed = "", False
+    shown: list[str | int] = []
     for step in path:
         raw = lookup(raw, (step,))
         name = mapping(raw).get("name") if isinstance(step, int) else None
-        text += f"[{name or step}]" if keyed or isinstance(step, int) else f".{step}"
+        shown.append(name if isinstance(name, str) and name else step)
+    return _join(path, shown)
+
+
+def _join(path: Path, shown: Iterable[str | int]) -> str:
+    text, keyed = "", False
+    for step, word in zip(path, shown, strict=True):
+        bracketed = keyed or isinstance(step, int) or "." in step  # nvidia.com/gpu is a key, whatever holds it
+        text += f"[{word}]" if bracketed else f".{word}"
         keyed = step in KEYED
     return text.removeprefix(".")
 
@@ -153,73 +163,74 @@ FILE: Final = None
 
 
 def defaulted(raw: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read our own annotation: place to value, of all that Batchwarden wrote into the object; empty where unreadable."""
-    return _document(raw, DEFAULTED_ANNOTATION)
+    """Read our own annotation: place to value of all that Batchwarden wrote here; empty where unreadable."""
+    return _document(raw, ("metadata", "annotations", DEFAULTED_ANNOTATION))
 
 
 def origin(raw: Mapping[str, Any], path: Path, default: object, request: Request | None) -> Origin:
     """Say who wrote what stands at a path; ``default`` is what the API server would have filled in.
 
-    Server-side apply leaves an ``Apply`` entry in managedFields with only the fields of the applied document; client-side
-    apply leaves the document in an annotation, which goes stale when another client writes; any other client is recorded
-    as the owner of every field, filled in or not.
+    Server-side apply leaves an ``Apply`` entry in managedFields, the fields of its document alone; client-side apply
+    leaves the document in an annotation, stale once another client writes; who creates otherwise is recorded as the
+    owner of every field, filled in or not; what a webhook adds nobody owns.
     Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
     """
     value = lookup(raw, path)
     if value is None:
         return Origin.DEFAULT
-    recorded = defaulted(raw)
-    if recorded and recorded.get(place(raw, path)) == value:
+    owners = [] if request is FILE else _owners(raw, path)
+    document = NOTHING if request is FILE else _applied(raw, request)
+    if lookup(document, path) is not None or any(entry.get("operation") == "Apply" for entry in owners):
+        return Origin.USER  # be it the very value that Batchwarden had written
+    if defaulted(raw).get(place(raw, path)) == value:
         return Origin.BATCHWARDEN
     if request is FILE or value != default:
         return Origin.USER
-    return _owner(raw, path, request)
+    appliers = {*CLIENT_SIDE_APPLIERS, request.manager}
+    proven = document if owners else lookup(raw, MANAGED_FIELDS)
+    return Origin.DEFAULT if proven and all(entry.get("manager") in appliers for entry in owners) else Origin.UNKNOWN
 
 
-def _owner(raw: Mapping[str, Any], path: Path, request: Request) -> Origin:
-    entries = [mapping(entry) for entry in sequence(lookup(raw, ("metadata", "managedFields")))]
-    owners = [entry for entry in entries if _owns(mapping(entry.get("fieldsV1")), raw, path)]
-    if any(entry.get("operation") == "Apply" for entry in owners):
-        return Origin.USER
-    if not owners:
-        applied = any(entry.get("operation") == "Apply" for entry in entries)
-        return Origin.DEFAULT if applied else Origin.UNKNOWN
-    if _applied_by(raw, request) and all(entry.get("manager") == request.manager for entry in owners):
-        written = lookup(_document(raw, LAST_APPLIED_ANNOTATION), path) is not None
-        return Origin.USER if written else Origin.DEFAULT
-    return Origin.UNKNOWN
+def _applied(raw: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+    """Read the document of a client-side apply where it is this very request's; empty where it is not known to be.
+
+    Other clients leave the annotation as it was, or carry it along to a copy.
+    """
+    sent = lookup(raw, LAST_APPLIED)
+    changed = request.old is not None and sent != lookup(request.old, LAST_APPLIED)
+    document = _document(raw, LAST_APPLIED) if changed or request.manager in CLIENT_SIDE_APPLIERS else NOTHING
+    # ``kubectl replace`` of what ``kubectl get`` gave records the live object, which is nobody's document
+    return NOTHING if lookup(document, ("metadata", "resourceVersion")) else document
 
 
-def _applied_by(raw: Mapping[str, Any], request: Request) -> bool:
-    """Whether this very request is a client-side apply: it brings or changes the annotation."""
-    at = ("metadata", "annotations", LAST_APPLIED_ANNOTATION)
-    document = lookup(raw, at)
-    return document is not None and (request.old is None or lookup(request.old, at) != document)
+def _owners(raw: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
+    entries = [mapping(entry) for entry in sequence(lookup(raw, MANAGED_FIELDS))]
+    return [entry for entry in entries if _owns(mapping(entry.get("fieldsV1")), raw, path)]
 
 
 def _owns(fields: Mapping[str, Any], raw: object, path: Path) -> bool:
-    """Whether a fieldsV1 set holds a path, or an ancestor of it that is owned as a whole."""
-    for step in path:
+    """Whether a fieldsV1 set holds a path, or an ancestor of it that is always owned as a whole."""
+    for depth, step in enumerate(path, start=1):
         raw = lookup(raw, (step,))
-        key = f"f:{step}" if isinstance(step, str) else _item_key(fields, mapping(raw))
-        child = fields.get(key)
+        child = fields.get(f"f:{step}" if isinstance(step, str) else _item_key(fields, mapping(raw)))
         if not isinstance(child, dict):
             return False
         if not child:
-            return True
+            return depth == len(path) or step in ATOMIC
         fields = child
     return True
 
 
 def _item_key(fields: Mapping[str, Any], item: Mapping[str, Any]) -> str:
     for key in fields:
-        if key.startswith("k:") and _decode(key[2:]).items() <= item.items():
+        wanted = _decode(key.removeprefix("k:"))
+        if wanted and wanted.items() <= item.items():
             return key
     return ""
 
 
-def _document(raw: Mapping[str, Any], annotation: str) -> Mapping[str, Any]:
-    text = lookup(raw, ("metadata", "annotations", annotation))
+def _document(raw: Mapping[str, Any], annotation: Path) -> Mapping[str, Any]:
+    text = lookup(raw, annotation)
     return _decode(text) if isinstance(text, str) else NOTHING
 
 

@@ -4,8 +4,9 @@
 ``BatchPolicyException`` lets off what an admin agreed to let off, with a reason, an owner and an end.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
@@ -16,8 +17,15 @@ from policies.selector import LabelSelector
 from policies.strict import InvalidObjectError, decode
 
 EVERYTHING = LabelSelector()
-KINDS = ("ClusterBatchPolicy", "BatchPolicy", "BatchPolicyException")
-Name: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z", max_length=253)]
+Name: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z",
+        max_length=253,
+        extra={"allowed": "at most 253 lower-case letters, digits, '-' and '.', first and last a letter or digit"},
+    ),
+]
+Selector: TypeAlias = Annotated[LabelSelector, Meta(extra={"allowed": "a label selector; {} chooses everything"})]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 ApiVersion: TypeAlias = Literal["batchwarden.io/v1alpha1"]
 RuleKey: TypeAlias = Literal[tuple(rules())]  # type: ignore[valid-type]  # the catalog is known at run time only
@@ -50,7 +58,7 @@ class Terms(_Strict, frozen=True):
 
 def _refuse_empty(chosen: Struct) -> None:
     if all(getattr(chosen, key) is UNSET for key in chosen.__struct_fields__):
-        raise ValueError("rules is empty; name at least one rule, e.g. `restartPolicy: {}`")
+        raise ValueError("rules is empty; name at least one rule, e.g. restartPolicy: {}")
 
 
 if TYPE_CHECKING:
@@ -69,7 +77,7 @@ class BatchPolicySpec(_Strict, frozen=True):
     """What a policy asks, and of what."""
 
     rules: Rules
-    object_selector: Annotated[LabelSelector, Meta(description="Labels of the Jobs and CronJobs concerned.")] = EVERYTHING
+    object_selector: Annotated[Selector, Meta(description="Labels of the Jobs and CronJobs concerned.")] = EVERYTHING
     exclude: Exclude = Exclude()
     action: Annotated[Action, Meta(description="For each rule that names none.")] = Action.WARN
     contact: Annotated[Text | None, Meta(description="Where to get help: printed in denials.")] = None
@@ -79,7 +87,7 @@ class BatchPolicySpec(_Strict, frozen=True):
 class ClusterBatchPolicySpec(BatchPolicySpec, frozen=True):
     """As BatchPolicySpec, with a choice of namespaces."""
 
-    namespace_selector: Annotated[LabelSelector, Meta(description="Labels of the namespaces concerned.")] = EVERYTHING
+    namespace_selector: Annotated[Selector, Meta(description="Labels of the namespaces concerned.")] = EVERYTHING
 
 
 class BatchPolicyExceptionSpec(_Strict, frozen=True):
@@ -87,7 +95,7 @@ class BatchPolicyExceptionSpec(_Strict, frozen=True):
 
     policies: Annotated[Texts, Meta(description="Names of policies, of either kind.")]
     rules: Annotated[tuple[RuleKey, ...], Meta(min_length=1, description="Which of their rules.")]
-    selector: Annotated[LabelSelector, Meta(description="Labels of the objects let off; {} is every one.")]
+    selector: Annotated[Selector, Meta(description="Labels of the objects let off; {} is every one.")]
     reason: Annotated[str, Meta(min_length=1, max_length=512)]
     owner: Text
     expires_at: Moment
@@ -129,12 +137,15 @@ class BatchPolicyException(_Strict, frozen=True, tag_field="kind", tag="BatchPol
             return f"expired on {self.spec.expires_at:%Y-%m-%d}"
         if policy.max_days is None:
             return f"policy {policy.name} permits no exceptions"
-        if self.spec.expires_at > (self.metadata.creation_timestamp or at) + timedelta(days=policy.max_days):
+        if self.spec.expires_at - (self.metadata.creation_timestamp or at) > timedelta(days=policy.max_days):
             return f"expiresAt is more than the {policy.max_days} days away that policy {policy.name} permits"
         return None
 
 
 BatchObject: TypeAlias = ClusterBatchPolicy | BatchPolicy | BatchPolicyException
+KINDS: Final[Mapping[str, type[BatchObject]]] = {
+    kind.__name__: kind for kind in (ClusterBatchPolicy, BatchPolicy, BatchPolicyException)
+}
 
 
 class Policy(Struct, frozen=True, kw_only=True, eq=False):
@@ -158,9 +169,11 @@ def is_ours(manifest: object) -> bool:
 def decode_object(manifest: object) -> BatchObject:
     """Decode one of our objects; raise InvalidObjectError with place and sentence."""
     kind = mapping(manifest).get("kind")
-    if kind not in KINDS:
-        raise InvalidObjectError(("kind",), f"kind {kind} is not known; allowed: {', '.join(KINDS)}")
-    return decode(manifest, BatchObject)  # type: ignore[arg-type]  # a union is no type to mypy
+    into = KINDS.get(kind) if isinstance(kind, str) else None
+    if into is None:
+        found = "missing" if kind is None else f"{kind}, which is not known"
+        raise InvalidObjectError(("kind",), f"kind is {found}; allowed: {', '.join(KINDS)}")
+    return decode(manifest, into)
 
 
 def policy(source: ClusterBatchPolicy | BatchPolicy) -> Policy:

@@ -7,6 +7,8 @@ https://kubernetes.io/docs/concepts/policy/limit-range/
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from msgspec import structs
+
 from policies import quantity
 from policies.fields import NOTHING, Path, mapping, sequence
 from policies.rule import Amount, Default, Finding, LimitRange, missing
@@ -16,27 +18,35 @@ EXAMPLES: Mapping[str, Amount] = {"cpu": "250m", "memory": "256Mi", "ephemeral-s
 
 
 class Share(NamedTuple):
-    """An amount of a resource, where it stands, and what gave it where the container itself does not say."""
+    """An amount of a resource, where it stands, and what gave it where the container itself does not say.
+
+    ``void`` where a limit is written as 0, which the kubelet takes for none: ``generateLinuxContainerResources`` in
+    kubernetes pkg/kubelet/kuberuntime/kuberuntime_container_linux.go.
+    """
 
     path: Path
     amount: Amount | None
     giver: str = ""
+    void: bool = False
 
 
 def limit(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
     """Find the limit that counts: the container's, the LimitRange's, or the Pod's."""
     path = (*container.path, "resources", "limits", resource)
     own = container.amount("limits", resource)
-    if own is not None:
-        return Share(path, own)
-    if resource in given.default:
+    if own is None and resource in given.default:
         return Share(path, given.default[resource], "the namespace's LimitRange")
+    void = own is not None and not quantity.parse(own)
+    if own is not None and not void:
+        return Share(path, own)
     pod = _pod_amount(job, "limits", resource)
-    return Share(path, pod, "the Pod's own limit" if pod is not None else "")
+    if pod is None or not quantity.parse(pod):
+        return Share(path, None, void=void)
+    return Share(path, pod, "the Pod's own limit")
 
 
 def request(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
-    """Find the request that counts: the container's, its limit (which Kubernetes copies), the LimitRange's, or the Pod's."""
+    """Find the request that counts: the container's, its limit (which is copied), the LimitRange's, or the Pod's."""
     path = (*container.path, "resources", "requests", resource)
     own, copied = container.amount("requests", resource), container.amount("limits", resource)
     if own is not None:
@@ -55,7 +65,8 @@ def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Fi
     resource = str(share.path[-1])
     value = (given or NOTHING).get(resource)
     fix = EXAMPLES.get(resource, 1) if value is None else value
-    return missing(share.path, fix, why=why, example=value is None)
+    finding = missing(share.path, fix, why=why, example=value is None)
+    return structs.replace(finding, found="is 0, which limits nothing") if share.void else finding
 
 
 def over(share: Share, ceilings: Mapping[str, Amount] | None) -> Iterator[Finding]:

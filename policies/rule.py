@@ -17,7 +17,9 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Amount: TypeAlias = Annotated[str, Meta(min_length=1, max_length=32)] | int | float
+Amount: TypeAlias = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=32)] | int | float, Meta(extra={"allowed": "a quantity, e.g. 512Mi"})
+]
 Amounts: TypeAlias = Annotated[dict[Text, Amount], Meta(min_length=1, max_length=16)]
 """Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``."""
 
@@ -42,13 +44,17 @@ class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         Meta(description="Why, in your words: printed to tenants instead of the rule's own sentence."),
     ] = None
 
-
     def check_amounts(self, amounts: Mapping[str, Amount] | None, most: Mapping[str, Amount] | None) -> None:
         """Raise ValueError where an amount is no quantity, or above the ceiling of its resource."""
-        for resource, amount in {**(most or {}), **(amounts or {})}.items():
-            ceiling = (most or {}).get(resource, amount)
-            if quantity.parse(amount) > quantity.parse(ceiling):
-                raise ValueError(f"defaults.{resource} {amount} is over max.{resource} {ceiling}; lower it")
+        for name, given in (("max", most or {}), ("defaults", amounts or {})):
+            for resource, amount in given.items():
+                ceiling = (most or {}).get(resource, amount)
+                try:
+                    over = quantity.parse(amount) > quantity.parse(ceiling)
+                except ValueError as error:
+                    raise ValueError(f"{name}.{resource} {error}") from error
+                if over:
+                    raise ValueError(f"defaults.{resource} {amount} is over max.{resource} {ceiling}; lower it")
 
 
 class LimitRange(Struct, frozen=True, gc=False):
@@ -91,7 +97,7 @@ class Finding(Struct, frozen=True, kw_only=True, gc=False):
     """One thing wrong at one place.
 
     ``found`` follows the path in a sentence ("is missing"), ``allowed`` follows "allowed:". ``judged`` is all that the
-    finding rests on; where it can be measured, ``excess`` is a direction and an amount, and less of it is an improvement.
+    finding rests on; where it can be measured, ``excess`` is a direction and an amount, and less of it is better.
     ``fix`` is a value that cures it; ``example`` marks one among many. ``refused`` marks what the API server's own
     validation refuses as well.
     """
@@ -139,7 +145,7 @@ class Range(NamedTuple):
             yield self._finding(field, self.least, ("under", self.least - value), why)
 
     def check_default(self, name: str, default: int | None) -> None:
-        """Raise ValueError where the bounds cross or a default lies outside them; ``name`` ends the parameters' names."""
+        """Raise ValueError where the bounds cross or a default lies outside; ``name`` ends the parameters' names."""
         if self.least is not None and self.most is not None and self.least > self.most:
             raise ValueError(f"min{name} {self.least} is over max{name} {self.most}; swap or change them")
         if default is not None and not (self.least or 0) <= default <= (inf if self.most is None else self.most):
@@ -150,8 +156,8 @@ class Range(NamedTuple):
         return Finding(path=field.path, found=f"is {field.value}", allowed=str(self), why=why, excess=excess, fix=fix)
 
 
-def missing(path: Path, value: Any, *, limits: object = "", why: str, example: bool) -> Finding:
-    """Find that nothing is written; it counts as infinitely over any ceiling, so that any value under one improves it."""
+def missing(path: Path, value: object, *, limits: object = "", why: str, example: bool) -> Finding:
+    """Find that nothing is written; it counts as infinitely over any ceiling, so that any value is an improvement."""
     return Finding(path=path, found="is missing", allowed=str(limits), why=why, excess=("over", inf),
                    fix=Default(path, value), example=example)  # fmt: skip
 
@@ -191,8 +197,8 @@ class Phase(IntEnum):
 class Rule(Struct, Generic[P], frozen=True):
     """A rule: its page (the module's docstring), its parameters, and one or two pure functions.
 
-    ``stops_work`` marks defaults that can stop or skip work, as deadlines do; ``refusable`` a rule that finds what the API
-    server's own validation refuses too.
+    ``stops_work`` marks defaults that can stop or skip work, as deadlines do; ``refusable`` a rule that finds what the
+    API server's own validation refuses too.
     """
 
     module: str

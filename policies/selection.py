@@ -105,7 +105,7 @@ class Snapshot:
         limit_ranges: Mapping[str, LimitRange] = NOTHING,
     ) -> None:
         """Sort the policies: a namespace's own first, then the cluster's, which is the order of defaults."""
-        self.policies = tuple(sorted(policies, key=lambda policy: (not policy.namespace, policy.namespace, policy.name)))
+        self.policies = tuple(sorted(policies, key=lambda each: (not each.namespace, each.namespace, each.name)))
         self.namespaces = namespaces
         self._facts = {name: Facts(limits) for name, limits in limit_ranges.items()}
         self._exceptions: dict[str, list[BatchPolicyException]] = {}
@@ -136,7 +136,7 @@ class Snapshot:
 
     def _concerning(self, namespace: str) -> list[Conditional]:
         # https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
-        labels = {"kubernetes.io/metadata.name": namespace, **self.namespaces.get(namespace, NOTHING)}
+        labels = {**self.namespaces.get(namespace, NOTHING), "kubernetes.io/metadata.name": namespace}
         return [
             each
             for each in self._conditionals

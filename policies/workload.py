@@ -29,7 +29,7 @@ T = TypeVar("T", int, str, bool)
 
 
 class Field(Struct, Generic[T], frozen=True, gc=False):
-    """A value and its place; ``value`` is what counts, so it may be what the API server fills in where nothing is written."""
+    """A value and its place; ``value`` is what counts, be it what the API server fills in where nothing is written."""
 
     path: Path
     value: T | None
@@ -37,7 +37,7 @@ class Field(Struct, Generic[T], frozen=True, gc=False):
 
 
 class Section(Struct, frozen=True, gc=False):
-    """A part of an object at a place, with what the API server fills in there. A value of a wrong type reads as absent."""
+    """A part of an object, and what the API server fills in there; a value of a wrong type reads as absent."""
 
     path: Path
     raw: Mapping[str, Any]
@@ -47,15 +47,15 @@ class Section(Struct, frozen=True, gc=False):
         """Read a number, e.g. seconds or a count."""
         value = self.raw.get(key)
         if type(value) is int:
-            return Field((*self.path, key), value, True)
-        return Field((*self.path, key), self.filled.get(key), False)
+            return Field((*self.path, key), value, written=True)
+        return Field((*self.path, key), self.filled.get(key), written=False)
 
     def text(self, key: str) -> Field[str]:
         """Read a string."""
         value = self.raw.get(key)
         if type(value) is str:
-            return Field((*self.path, key), value, True)
-        return Field((*self.path, key), self.filled.get(key), False)
+            return Field((*self.path, key), value, written=True)
+        return Field((*self.path, key), self.filled.get(key), written=False)
 
     def section(self, key: str) -> "Section":
         """Go down into an object; where it is absent, the section is empty."""
@@ -94,8 +94,10 @@ class Workload:
     ``job_spec`` and ``pod_spec`` are the Job's own, or those of the CronJob's template: most rules need not know which.
     """
 
-    __slots__ = ("containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
-                 "raw", "request")  # fmt: skip
+    __slots__ = (
+        "containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
+        "raw", "request",
+    )  # fmt: skip
 
     def __init__(self, raw: Mapping[str, Any], namespace: str = "", request: Request | None = FILE) -> None:
         self.raw = raw
@@ -117,8 +119,9 @@ class Workload:
 
     @property
     def labels(self) -> Mapping[str, Any]:
-        """Give the object's own labels."""
-        return mapping(self.metadata.raw.get("labels"))
+        """Give the object's own labels; what is no text, which only a file can hold, is none."""
+        labels = mapping(self.metadata.raw.get("labels"))
+        return {key: value for key, value in labels.items() if isinstance(value, str)}
 
     @property
     def annotations(self) -> Mapping[str, Any]:
@@ -161,24 +164,28 @@ class Workload:
         # a jobTemplate's own fields stay empty until the controller makes a Job of it
         return origin(self.raw, path, None if in_template else self._filled(path), self.request)
 
-    def value(self, path: Path) -> Any:
+    def value(self, path: Path) -> object:
         """Read what counts at a path: what is written there, else what the API server fills in."""
         found = lookup(self.raw, path)
         return self._filled(path) if found is None else found
 
     def is_open(self, path: Path) -> bool:
         """Whether the user provably said nothing there, so that a default may be written."""
-        found = self.raw
-        for step in path[:-1]:
-            found = lookup(found, (step,))
-            if found is None:
-                return True
-            if not isinstance(found, dict | list):
-                return False
-        value = lookup(found, path[-1:])
-        return value is None or (value == self._filled(path) and self.origin(path) is Origin.DEFAULT)
+        found = lookup(self.raw, path)
+        if found is None:
+            return self.can_hold(path)
+        return found == self._filled(path) and self.origin(path) is Origin.DEFAULT
 
-    def _filled(self, path: Path) -> Any:
+    def can_hold(self, path: Path) -> bool:
+        """Whether something can be written there: nothing of another shape stands in the way."""
+        holder: object = self.raw
+        for step in path:
+            if not isinstance(holder, list if isinstance(step, int) else dict | None):
+                return False
+            holder = lookup(holder, (step,))
+        return True
+
+    def _filled(self, path: Path) -> object:
         sections = (self.pod_spec, self.job_spec, self.cron_job_spec)
         return next((section.filled.get(str(path[-1])) for section in sections if section.path == path[:-1]), None)
 

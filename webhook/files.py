@@ -23,13 +23,10 @@ MAX_BYTES: Final = 16 * 2**20
 SUFFIXES: Final = frozenset({".json", ".yaml", ".yml"})
 
 _SEPARATOR: Final = re.compile(r"^---(.*)", re.MULTILINE)
+_PUT_TOGETHER: Final = re.compile("^(---.*\n)\ufeff", re.MULTILINE)  # files that each begin with a byte order mark
 _BRACE: Final = re.compile(r"\s*\{")
 _JSON: Final = re.compile(r'\s*\{\s*["}]')
-_ENCODINGS: Final = {
-    codecs.BOM_UTF8: "utf-8-sig",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
+_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WHY: Final = {
     errno.ENOENT: "there is no such file or folder",
     errno.EACCES: "this user may not read it",
@@ -85,7 +82,6 @@ def read_text(text: str | bytes, source: str) -> Iterator[Document | Unreadable]
     except Refused as refused:
         yield Unreadable(source, *refused.position, refused.reason)
         return
-    decoded += "" if decoded.endswith("\n") else "\n"  # as kubectl does: a block of text at the end ends in one, too
     line = 1
     starts = [0, *(separator.start() for separator in _SEPARATOR.finditer(decoded)), len(decoded)]
     for start, end in pairwise(starts):
@@ -130,16 +126,20 @@ def _unreadable(path: FilePath, error: OSError) -> Unreadable:
     return Unreadable(str(path), 0, 0, _WHY.get(error.errno or 0, f"it cannot be read: {error.strerror}"))
 
 
-def _decode(text: str | bytes) -> str:
-    if len(text) > MAX_BYTES:
+def _decode(content: str | bytes) -> str:
+    if len(content) > MAX_BYTES:
         raise Refused(Position(0, 0), f"it is larger than {MAX_BYTES // 2**20} MiB; split it")
-    if isinstance(text, str):
-        return text.removeprefix("\ufeff")
-    encoding = next((name for mark, name in _ENCODINGS.items() if text.startswith(mark)), "utf-8")
+    text = content if isinstance(content, str) else _decode_bytes(content)
+    text = _PUT_TOGETHER.sub(r"\1", text.removeprefix("\ufeff"))
+    return text if text.endswith("\n") else text + "\n"  # as for kubectl: a block of text at the end is a line, too
+
+
+def _decode_bytes(content: bytes) -> str:
+    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8"
     try:
-        return text.decode(encoding)
+        return content.decode(encoding)
     except UnicodeDecodeError as error:
-        before = text[: error.start].decode(encoding, errors="replace")
+        before = content[: error.start].decode(encoding, errors="replace")
         position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
         raise Refused(position, "this is not UTF-8 text; save the file as UTF-8") from None
 

@@ -10,7 +10,7 @@ from threading import Event
 from typing import Any
 
 from policies.fields import mapping
-from policies.objects import BatchPolicyException, decode_object, policy
+from policies.objects import KINDS, BatchPolicyException, decode_object, policy
 from policies.resources import limit_range
 from policies.selection import Snapshot
 from policies.strict import InvalidObjectError
@@ -36,16 +36,16 @@ class _Collection:
         self.faults: list[str] = []
 
     def take(self, document: Document) -> None:
-        manifest, kind = mapping(document.value), mapping(document.value).get("kind")
-        metadata = mapping(manifest.get("metadata"))
-        if not isinstance(manifest.get("apiVersion"), str) or not isinstance(kind, str):
+        manifest = mapping(document.value)
+        version, kind, metadata = (manifest.get(key) for key in ("apiVersion", "kind", "metadata"))
+        if not isinstance(version, str) or not isinstance(kind, str):
             self._fault(document, (), "is no Kubernetes object: apiVersion or kind is missing; add them, or remove it")
-        elif manifest["apiVersion"].startswith("batchwarden.io/"):
+        elif version.partition("/")[0] == "batchwarden.io" or kind in KINDS:
             self._take_ours(document)
-        elif kind == "Namespace":
-            self.namespaces[str(metadata.get("name"))] = mapping(metadata.get("labels"))
-        elif kind == "LimitRange":
-            self.limit_ranges.setdefault(str(metadata.get("namespace", "default")), []).append(manifest)
+        elif (version, kind) == ("v1", "Namespace"):
+            self.namespaces[str(mapping(metadata).get("name"))] = mapping(mapping(metadata).get("labels"))
+        elif (version, kind) == ("v1", "LimitRange"):
+            self.limit_ranges.setdefault(str(mapping(metadata).get("namespace") or "default"), []).append(manifest)
 
     def _take_ours(self, document: Document) -> None:
         try:

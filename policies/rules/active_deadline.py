@@ -1,7 +1,8 @@
 """A Job says how long it may run.
 
-Without ``activeDeadlineSeconds`` a run that hangs holds its resources for ever, and under ``Forbid`` it stops every later
-run of its CronJob. Retries do not start the clock again. A deadline on the Pod template bounds each try and counts as well.
+Without ``activeDeadlineSeconds`` a run that hangs holds its resources for ever, and under ``Forbid`` it stops every
+later run of its CronJob. Retries do not start the clock again. A deadline on the Pod template bounds each try and
+counts as well.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#job-termination-and-cleanup
 
@@ -42,25 +43,23 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find a Job that may run for ever, or for too long."""
     limits = Range(None, params.max_seconds)
-    deadline, per_pod = _deadlines(job)
-    if deadline.value is not None or per_pod.value is None:
-        if deadline.value is None:
-            value = params.default_seconds or params.max_seconds
-            yield missing(deadline.path, value or 3600, limits=limits, why=WHY, example=value is None)
-        yield from limits.check(deadline, WHY)
-    else:
-        yield from limits.check(per_pod, WHY)
+    deadline = _deadline(job)
+    if deadline.value is None:
+        value = params.default_seconds or params.max_seconds
+        yield missing(deadline.path, value or 3600, limits=limits, why=WHY, example=value is None)
+    yield from limits.check(deadline, WHY)
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
     """Write the default where no deadline stands."""
-    deadline, per_pod = _deadlines(job)
-    if params.default_seconds is not None and per_pod.value is None:
+    deadline = _deadline(job)
+    if params.default_seconds is not None and deadline.value is None:
         yield Default(deadline.path, params.default_seconds)
 
 
-def _deadlines(job: Workload) -> tuple[Field[int], Field[int]]:
-    return job.job_spec.integer("activeDeadlineSeconds"), job.pod_spec.integer("activeDeadlineSeconds")
+def _deadline(job: Workload) -> Field[int]:
+    whole, each = (spec.integer("activeDeadlineSeconds") for spec in (job.job_spec, job.pod_spec))
+    return each if whole.value is None and each.value is not None else whole
 
 
 RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", stops_work=True)

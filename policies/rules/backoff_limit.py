@@ -1,7 +1,7 @@
 """A Job gives up after a bounded number of retries.
 
-Kubernetes fills in ``backoffLimit: 6``: seven tries of work that may not be safe to do twice. Where an Indexed Job has
-``backoffLimitPerIndex``, that is the number of retries, and it is the one judged.
+Kubernetes fills in ``backoffLimit: 6``: seven tries of work that may not be safe to do twice. Where an Indexed Job
+has ``backoffLimitPerIndex`` too, an index is retried no more often than either says, so the lower one is judged.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
 
@@ -24,6 +24,8 @@ from msgspec import Meta
 from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
 from policies.workload import Workload
 
+WHY = "Work that fails again and again costs as much as work that succeeds."
+
 
 class Params(RuleParams, frozen=True):
     """How often a Job may retry."""
@@ -38,9 +40,10 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find more retries than allowed."""
-    per_index, total = job.job_spec.integer("backoffLimitPerIndex"), job.job_spec.integer("backoffLimit")
-    retries = total if per_index.value is None or total.written else per_index
-    yield from Range(None, params.max).check(retries, "Work that fails again and again costs as much as work that succeeds.")
+    limits = (job.job_spec.integer(key) for key in ("backoffLimitPerIndex", "backoffLimit"))
+    written = [limit for limit in limits if limit.value is not None]
+    retries = min(written, key=lambda limit: limit.value or 0)
+    yield from Range(None, params.max).check(retries, WHY)
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

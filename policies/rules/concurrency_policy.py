@@ -1,7 +1,7 @@
 """A CronJob says what happens when a run is due while the last one still works.
 
-Kubernetes fills in ``Allow``: runs that take longer than the interval pile up, side by side. Tasks that must not overlap
-want ``Forbid`` (the due run is skipped) or ``Replace`` (the running one is stopped).
+Kubernetes fills in ``Allow``: runs that take longer than the interval pile up, side by side. Tasks that must not
+overlap want ``Forbid`` (the due run is skipped) or ``Replace`` (the running one is stopped).
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#concurrency-policy
 

@@ -1,7 +1,8 @@
 """A CronJob keeps enough finished Jobs to see what happened, and not too many.
 
-Kubernetes fills in 3 successful and 1 failed. ``failedJobsHistoryLimit: 0`` deletes each failed Job with its Pods and logs at
-once, so nobody learns why, or that, it failed. High limits keep Pods and records that slow the API server down.
+Kubernetes fills in 3 successful and 1 failed. ``failedJobsHistoryLimit: 0`` deletes each failed Job with its Pods and
+logs at once, so nobody learns why, or that, it failed. High limits keep Pods and records that slow the API server
+down.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#jobs-history-limits
 
@@ -25,6 +26,8 @@ from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParam
 from policies.workload import Workload
 
 SUCCESSFUL, FAILED = "successfulJobsHistoryLimit", "failedJobsHistoryLimit"
+TOO_MANY = "Finished Jobs and their Pods slow the API server down."
+TOO_FEW = "Failed runs vanish with their logs before anybody can look."
 
 
 class Params(RuleParams, frozen=True):
@@ -44,12 +47,10 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find limits out of range."""
-    spec = job.cron_job_spec
-    too_many = "Finished Jobs and their Pods slow the API server down."
-    failed = spec.integer(FAILED)
-    why = too_many if failed.value else "Failed runs vanish with their logs before anybody can look."
-    yield from Range(None, params.max_successful).check(spec.integer(SUCCESSFUL), too_many)
-    yield from Range(params.min_failed, params.max_failed).check(failed, why)
+    successful, failed = job.cron_job_spec.integer(SUCCESSFUL), job.cron_job_spec.integer(FAILED)
+    yield from Range(None, params.max_successful).check(successful, TOO_MANY)
+    few = (failed.value or 0) < params.min_failed
+    yield from Range(params.min_failed, params.max_failed).check(failed, TOO_FEW if few else TOO_MANY)
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

@@ -1,7 +1,8 @@
 """An image names a version that stays what it is.
 
-``latest``, which no tag means as well, is another image tomorrow: a Job that worked yesterday fails, and nobody knows what
-ran. A digest is the surest name. Registries may be limited to those that somebody answers for.
+``latest``, which no tag means as well, is another image tomorrow: a Job that worked yesterday fails, and nobody knows
+what ran. A digest is the surest name. Registries may be limited to those that somebody answers for.
+What holds ``://`` is no image yet: ``ko`` and its like put one in its place.
 
 Source: https://kubernetes.io/docs/concepts/containers/images/#image-names
 
@@ -22,23 +23,26 @@ from typing import Annotated, NamedTuple
 
 from msgspec import Meta
 
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, Texts
+from policies.fields import Path
+from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
+
+Tags = Annotated[tuple[Text, ...], Meta(max_length=64)]
+From = Annotated[Texts | None, Meta(description="Registries, or repositories in them, of all images; globs.")]
 
 
 class Params(RuleParams, frozen=True):
     """Which images may run."""
 
-    forbidden_tags: Annotated[Texts | None, Meta(description="Tags that move; globs.")] = ("latest",)
+    forbidden_tags: Annotated[Tags, Meta(description="Tags that move; globs.")] = ("latest",)
     require_digest: Annotated[bool, Meta(description="Demand name@sha256:... everywhere.")] = False
-    allowed_registries: Annotated[
-        Texts | None, Meta(description="Registries, or repositories in them, that images may come from; globs.")
-    ] = None
+    allowed_registries: From = None
 
 
 class Image(NamedTuple):
-    """An image reference in full: ``busybox`` is ``docker.io/library/busybox:latest``."""
+    """An image reference: ``busybox`` is ``docker.io/library/busybox`` in full, with the tag ``latest``."""
 
+    name: str
     registry: str
     repository: str
     tag: str
@@ -48,39 +52,52 @@ class Image(NamedTuple):
 def parse(reference: str) -> Image:
     """Take a reference apart as container runtimes do (github.com/distribution/reference, normalize.go)."""
     name, _, digest = reference.partition("@")
-    head, slash, last = name.rpartition("/")
+    folder, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
-    name = head + slash + last
+    name = folder + slash + last
     registry, _, rest = name.partition("/")
-    if not rest or not (set(".:") & set(registry) or registry == "localhost"):
-        registry, rest = "docker.io", name if "/" in name else f"library/{name}"
-    return Image(registry, f"{registry}/{rest}", tag or ("" if digest else "latest"), digest)
+    if not rest or not (set(".:") & set(registry) or registry == "localhost" or registry != registry.lower()):
+        registry, rest = "docker.io", name
+    registry = "docker.io" if registry == "index.docker.io" else registry
+    library = "library/" if registry == "docker.io" and "/" not in rest else ""
+    return Image(name, registry, f"{registry}/{library}{rest}", tag or ("" if digest else "latest"), digest)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find tags that move, missing digests, and registries that are not allowed."""
     for container in job.all_containers():
         field = container.section.text("image")
-        if field.value:
-            for fault, allowed, why in _faults(parse(field.value), params):
-                yield Finding(path=field.path, found=f"is {field.value}{fault}", allowed=allowed, why=why, judged=field.value,
-                              fix=Default(field.path, _example(field.value, params)), example=True)  # fmt: skip
+        if field.value and "://" not in field.value:
+            yield from _judge(field.path, field.value, params)
 
 
-def _faults(image: Image, params: Params) -> Iterator[tuple[str, str, str]]:
+def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
+    image, registries, faults = parse(written), params.allowed_registries, []
+    name, version = image.name, written.removeprefix(image.name)
     if params.require_digest and not image.digest:
-        yield ", which has no digest", "name@sha256:...", "Only a digest says which image will run."
-    elif not image.digest and any(fnmatchcase(image.tag, tag) for tag in params.forbidden_tags or ()):
-        yield "", "a tag that stays, or a digest", f"The tag {image.tag} is another image tomorrow."
-    registries = params.allowed_registries
-    if registries and not any(fnmatchcase(name, glob) for glob in registries for name in (image.registry, image.repository)):
-        yield f" (from {image.registry})", ", ".join(registries), "Nobody here answers for images from elsewhere."
-
-
-def _example(reference: str, params: Params) -> str:
-    name = reference.partition("@")[0]
-    name = name if ":" not in name.rpartition("/")[2] else name.rpartition(":")[0]
-    return f"{name}@sha256:DIGEST" if params.require_digest else f"{name}:VERSION"
+        version = "@sha256:DIGEST"
+        faults.append((", which has no digest", "a digest", "Only a digest says which image will run."))
+    elif not image.digest and any(fnmatchcase(image.tag, tag) for tag in params.forbidden_tags):
+        version = ":VERSION"
+        faults.append(("", "a tag that stays or a digest", f"The tag {image.tag} is another image tomorrow."))
+    if registries and not any(
+        fnmatchcase(at, glob) for glob in registries for at in (image.registry, image.repository)
+    ):
+        whole = "/" in registries[0] and not registries[0].endswith("*")
+        name = registries[0] if whole else f"{registries[0].rstrip('/*')}/{name.rpartition('/')[2]}"
+        known = " or ".join(registries)
+        faults.append((f", from {image.registry}", f"from {known}", f"Nobody here answers for {image.registry}."))
+    if faults:
+        found, allowed, why = zip(*faults, strict=True)
+        yield Finding(
+            path=path,
+            found=f"is {written}{''.join(found)}",
+            allowed=", ".join(allowed),
+            why=" ".join(why),
+            excess=(image.repository, len(faults)),  # the same image with no more faults is no worse
+            fix=Default(path, name + version),
+            example=True,
+        )
 
 
 RULE = Rule(__name__, __doc__, Params, check, category="Reliability")

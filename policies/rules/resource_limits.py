@@ -1,7 +1,7 @@
 """A container says the most it may use.
 
-Without a memory limit one leak takes the node down, and its neighbours with it. A limit counts wherever Kubernetes would
-find it: on the container, on the Pod, or in the namespace's LimitRange.
+Without a memory limit one leak takes the node down, and its neighbours with it. A limit counts wherever Kubernetes
+would find it: on the container, on the Pod, or in the namespace's LimitRange.
 
 Sources: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/,
 https://kubernetes.io/docs/concepts/policy/limit-range/
@@ -14,18 +14,19 @@ Flagged::
 Allowed::
 
     kind: Job
-    spec: {template: {spec: {containers: [{name: work, image: "busybox:1.36", resources: {limits: {memory: 64Mi}}}]}}}
+    spec: {template: {spec: {containers: [{name: work, resources: {limits: {memory: 64Mi}}}]}}}
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Annotated
 
 from msgspec import Meta
 
 from policies import quantity
-from policies.resources import lacking, limit, over, resources
+from policies.resources import EXAMPLES, lacking, limit, over, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
-from policies.workload import Workload
+from policies.workload import Container, Workload
 
 WHY = "Without a limit one leak takes the node down."
 Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
@@ -35,7 +36,9 @@ class Params(RuleParams, frozen=True):
     """Which limits a container must have, and how high they may be."""
 
     require: Annotated[Required, Meta(description="Resources that need a limit.")] = ("memory",)
-    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no limit, per resource.")] = None
+    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no limit, per resource.")] = (
+        None
+    )
     max: Annotated[Amounts | None, Meta(description="The highest limit allowed, per resource.")] = None
 
     def __post_init__(self) -> None:
@@ -45,24 +48,30 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a limit, and limits over the ceiling."""
-    concerned = resources(params.require, params.max)
-    for container in job.all_containers():
-        for resource in concerned:
-            share = limit(job, container, resource, facts.limit_range)
-            if share.amount is not None:
-                yield from over(share, params.max)
-            elif resource in params.require:
-                yield lacking(share, params.defaults, why=WHY)
+    for container, resource in product(job.all_containers(), resources(params.require, params.max)):
+        share = limit(job, container, resource, facts.limit_range)
+        if share.amount is not None:
+            yield from over(share, params.max)
+        elif resource in params.require:
+            yield lacking(share, _wanted(container, resource, params), why=WHY)
+
+
+def _wanted(container: Container, resource: str, params: Params) -> Amounts | None:
+    asked = container.amount("requests", resource)
+    amount = (params.defaults or EXAMPLES).get(resource, 0)
+    if asked is not None and quantity.parse(asked) > quantity.parse(amount):
+        return {resource: asked}  # the API server refuses a limit below the request
+    return params.defaults
 
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
-    """Write limits where none counts, that the LimitRange admits and that are no less than the request."""
-    for container in job.all_containers():
-        for resource, amount in (params.defaults or {}).items():
-            share = limit(job, container, resource, facts.limit_range)
-            request = container.amount("requests", resource) or 0
-            if share.amount is None and facts.limit_range.admits(resource, amount) and quantity.parse(request) <= quantity.parse(amount):
-                yield Default(share.path, amount)
+    """Write limits where none counts, if the LimitRange admits them and the request is no higher."""
+    for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
+        share = limit(job, container, resource, facts.limit_range)
+        asked = quantity.parse(container.amount("requests", resource) or 0)
+        fits = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)
+        if share.amount is None and fits:
+            yield Default(share.path, amount)
 
 
 RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", severity="high", phase=Phase.LIMITS)

@@ -1,7 +1,7 @@
 """A container says what it needs, so that the scheduler can find room for it.
 
-A Pod without requests lands on any node, full or not, and is the first to be evicted from it. A limit counts as a request,
-because Kubernetes copies it; so do requests of the Pod and of the namespace's LimitRange.
+A Pod without requests lands on any node, full or not, and is the first to be evicted from it. A limit counts as a
+request, because Kubernetes copies it; so do requests of the Pod and of the namespace's LimitRange.
 
 Sources: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/,
 https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
@@ -14,10 +14,13 @@ Flagged::
 Allowed::
 
     kind: Job
-    spec: {template: {spec: {containers: [{name: work, image: "busybox:1.36", resources: {requests: {cpu: 10m, memory: 16Mi}}}]}}}
+    spec: {template: {spec: {containers: [{name: work, resources: {requests: {cpu: 10m, memory: 16Mi}}}]}}}
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_CEILING, Decimal
+from itertools import product
+from math import inf
 from typing import Annotated
 
 from msgspec import Meta
@@ -29,18 +32,21 @@ from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RulePar
 from policies.workload import Workload
 
 WHY = "Without a request the Pod lands on a full node and is the first to be evicted."
+MEBI = Decimal(2**20)
 Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
-Ratio = Annotated[float, Meta(ge=1)]
+Ratios = Annotated[dict[Text, Annotated[float, Meta(ge=1, le=10_000)]], Meta(min_length=1, max_length=16)]
 
 
 class Params(RuleParams, frozen=True):
     """Which requests a container must have, how high they may be, and how far below the limit."""
 
     require: Annotated[Required, Meta(description="Resources that need a request.")] = ("cpu", "memory")
-    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no request, per resource.")] = None
+    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no request, per resource.")] = (
+        None
+    )
     max: Annotated[Amounts | None, Meta(description="The highest request allowed, per resource.")] = None
     max_limit_to_request_ratio: Annotated[
-        dict[Text, Ratio] | None, Meta(description="How many times the request a limit may be, per resource.")
+        Ratios | None, Meta(description="How many times the request a limit may be, per resource.")
     ] = None
 
     def __post_init__(self) -> None:
@@ -51,38 +57,37 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a request, requests over the ceiling, and requests too far below the limit."""
     ratios = params.max_limit_to_request_ratio or {}
-    concerned = resources(params.require, params.max, ratios)
-    for container in job.all_containers():
-        for resource in concerned:
-            share = request(job, container, resource, facts.limit_range)
-            if share.amount is not None:
-                yield from over(share, params.max)
-                if resource in ratios:
-                    yield from _far_below(share, limit(job, container, resource, facts.limit_range), ratios[resource])
-            elif resource in params.require:
-                yield lacking(share, params.defaults, why=WHY)
+    for container, resource in product(job.all_containers(), resources(params.require, params.max, ratios)):
+        share = request(job, container, resource, facts.limit_range)
+        if share.amount is not None:
+            yield from over(share, params.max)
+            yield from _far_below(share, limit(job, container, resource, facts.limit_range), ratios)
+        elif resource in params.require:
+            yield lacking(share, params.defaults, why=WHY)
 
 
-def _far_below(share: Share, limit: Share, most: float) -> Iterator[Finding]:
-    asked = quantity.parse(share.amount or 0)
-    bound = quantity.parse(limit.amount or 0)
-    if bound > asked * quantity.parse(most):
-        least = quantity.format(bound / quantity.parse(most), str(limit.amount))
-        yield Finding(path=share.path, found=f"is {share.amount}, the limit {limit.amount}", allowed=f"at least {least}",
-                      why="A node full of such Pods cannot keep its promises.", excess=("ratio", bound - asked),
-                      fix=Default(share.path, least))  # fmt: skip
+def _far_below(share: Share, limit: Share, ratios: Mapping[str, float]) -> Iterator[Finding]:
+    resource = str(share.path[-1])
+    most = quantity.parse(ratios.get(resource, 0))
+    asked, bound = quantity.parse(share.amount), quantity.parse(limit.amount or 0)
+    if not most or bound <= asked * most:
+        return
+    unit = Decimal("0.001") if resource == "cpu" else MEBI if bound / most >= MEBI else Decimal(1)
+    rounded = (bound / most / unit).to_integral_value(ROUND_CEILING) * unit
+    least = quantity.format(rounded, "" if resource == "cpu" else "1Mi")
+    yield Finding(path=share.path, found=f"is {share.amount}, the limit {limit.amount}", allowed=f"at least {least}",
+                  why="A node full of such Pods cannot keep its promises.", fix=Default(share.path, least),
+                  excess=("ratio", bound / asked if asked else inf))  # fmt: skip
 
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
-    """Write requests where none counts, or only a limit of our own making, that the LimitRange admits and no limit undercuts."""
-    for container in job.all_containers():
-        for resource, amount in (params.defaults or {}).items():
-            share = request(job, container, resource, facts.limit_range)
-            written = (*container.path, "resources", "limits", resource)
-            open_ = share.amount is None or (share.giver and job.origin(written) is Origin.BATCHWARDEN)
-            most = container.amount("limits", resource) or amount
-            if open_ and facts.limit_range.admits(resource, amount) and quantity.parse(amount) <= quantity.parse(most):
-                yield Default(share.path, amount)
+    """Write requests where none counts, or only a limit of our own, if the LimitRange and the limit admit them."""
+    for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
+        share, own = request(job, container, resource, facts.limit_range), container.amount("limits", resource)
+        ours = job.origin((*container.path, "resources", "limits", resource)) is Origin.BATCHWARDEN
+        fits = own is None or quantity.parse(amount) <= quantity.parse(own)
+        if (share.amount is None or (ours and share.giver)) and fits and facts.limit_range.admits(resource, amount):
+            yield Default(share.path, amount)
 
 
 RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", phase=Phase.REQUESTS)

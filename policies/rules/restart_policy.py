@@ -1,7 +1,7 @@
 """A Job's Pods end: their ``restartPolicy`` is ``Never`` or ``OnFailure``.
 
-Kubernetes fills in ``Always`` where nothing is written, and then refuses it: a Pod that restarts for ever never completes.
-``Never`` keeps each failed Pod with its logs; ``OnFailure`` restarts the container in place.
+Kubernetes fills in ``Always`` where nothing is written, and then refuses it: a Pod that restarts for ever never
+completes. ``Never`` keeps each failed Pod with its logs; ``OnFailure`` restarts the container in place.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-template
 
@@ -47,7 +47,11 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find ``Always``, and what the policy does not allow."""
     policy = job.pod_spec.text("restartPolicy")
     refused = policy.value not in LEGAL
-    why = "A Job's Pods must end; the API server refuses this." if refused else "The policy asks for another way to retry."
+    why = (
+        "A Job's Pods must end; the API server refuses this."
+        if refused
+        else "The policy asks for another way to retry."
+    )
     yield from not_allowed(policy, params.allowed, params.default, why=why, refused=refused)
 
 

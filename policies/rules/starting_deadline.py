@@ -1,8 +1,8 @@
 """A CronJob's ``startingDeadlineSeconds`` is long enough for a run to start at all.
 
-The controller looks at CronJobs every 10 seconds, so under a shorter deadline a run may never start. Without any, a run that
-is late starts however late it is, and after 100 missed runs none starts any more. The price of a deadline: after an outage
-longer than it, a run is skipped instead of late.
+A busy controller comes to a CronJob seconds after its time, so under a deadline of less than 10 seconds runs may be
+skipped for no other reason. Without any deadline a run that is late starts however late it is. The price of a
+deadline: after an outage longer than it, a run is skipped instead of late.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/cron-jobs/#starting-deadline
 
@@ -25,7 +25,7 @@ from msgspec import Meta
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
 from policies.workload import Workload
 
-CONTROLLER_PERIOD = 10
+SHORTEST = 10  # what the page above warns of
 
 
 class Params(RuleParams, frozen=True):
@@ -33,7 +33,7 @@ class Params(RuleParams, frozen=True):
 
     required: Annotated[bool, Meta(description="Find CronJobs that say nothing, too.")] = False
     default_seconds: Annotated[Seconds | None, Meta(description="Written where the CronJob says nothing.")] = None
-    min_seconds: Annotated[Seconds, Meta(description="The shortest deadline allowed.")] = CONTROLLER_PERIOD
+    min_seconds: Annotated[Seconds, Meta(description="The shortest deadline allowed.")] = SHORTEST
     max_seconds: Annotated[Seconds | None, Meta(description="The longest deadline allowed.")] = None
 
     def __post_init__(self) -> None:
@@ -47,11 +47,12 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     deadline = job.cron_job_spec.integer("startingDeadlineSeconds")
     if deadline.value is None:
         if params.required:
-            value = params.default_seconds or params.max_seconds
+            value = params.max_seconds if params.default_seconds is None else params.default_seconds
+            example = max(300, params.min_seconds) if value is None else value
             why = "After an outage a run starts however late it is."
-            yield missing(deadline.path, value or 300, limits=limits, why=why, example=value is None)
-    elif deadline.value < CONTROLLER_PERIOD:
-        yield from limits.check(deadline, "The controller looks every 10 s, so the run may never start.")
+            yield missing(deadline.path, example, limits=limits, why=why, example=value is None)
+    elif deadline.value < SHORTEST:
+        yield from limits.check(deadline, "The controller may come seconds late, and then skips the run.")
     else:
         yield from limits.check(deadline, "A run should neither be skipped lightly nor start long after its time.")
 

@@ -1,9 +1,10 @@
 """A finished Job says when it may be deleted.
 
 Finished Jobs keep their Pods and records until something deletes them; thousands of them slow the API server down.
-``ttlSecondsAfterFinished`` lets the cluster clean up. The Jobs of a CronJob are cleaned up by its history limits, and a Job
-that some controller owns by its owner: neither needs a TTL. A Job that Argo CD, Flux or Helm tracks would be created again
-once its TTL removed it, so the rule passes over it (``skipManaged``); give such Jobs the tool's own hook deletion policy.
+``ttlSecondsAfterFinished`` lets the cluster clean up. The Jobs of a CronJob are cleaned up by its history limits,
+which a TTL of less than a minute defeats, and a Job that some controller owns by its owner: neither needs a TTL. A
+Job that Argo CD, Flux or Helm tracks would be created again once its TTL removed it, so the rule passes over it
+(``skipManaged``); give such Jobs the tool's own hook deletion policy.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
 
@@ -27,6 +28,7 @@ from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seco
 from policies.workload import Workload
 
 WHY = "Finished Jobs and their Pods stay until something deletes them."
+HISTORY = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
 SHORTEST_INTERVAL = 60  # a schedule counts whole minutes
 
 
@@ -47,16 +49,14 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find a Job that stays for ever or for too long, and a TTL that deletes what a history limit should keep."""
     ttl = job.job_spec.integer("ttlSecondsAfterFinished")
     if job.kind == "CronJob":
-        kept = [key for key in ("successfulJobsHistoryLimit", "failedJobsHistoryLimit") if job.cron_job_spec.integer(key).value]
-        if kept and ttl.value is not None and ttl.value < SHORTEST_INTERVAL:
-            why = "The TTL deletes each run before a history limit can keep it."
-            yield Finding(path=ttl.path, found=f"is {ttl.value}", allowed=f"none, as {' and '.join(kept)} clean up", why=why,
-                          judged=(ttl.value, *kept))  # fmt: skip
+        if any(job.cron_job_spec.integer(key).value for key in HISTORY):
+            yield from Range(SHORTEST_INTERVAL).check(ttl, "The TTL deletes runs before a history limit can keep them.")
     elif _concerned(job, params):
         limits = Range(params.min_seconds, params.max_seconds)
         if ttl.value is None:
-            value = params.default_seconds or params.max_seconds
-            yield missing(ttl.path, 3600 if value is None else value, limits=limits, why=WHY, example=value is None)
+            value = params.max_seconds if params.default_seconds is None else params.default_seconds
+            example = max(3600, params.min_seconds or 0) if value is None else value
+            yield missing(ttl.path, example, limits=limits, why=WHY, example=value is None)
         yield from limits.check(ttl, WHY)
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
@@ -129,9 +129,7 @@ def test_a_verifier_refuses_all_else(trusted: bytes, host: str, at: datetime) ->
         verify(trusted, LEAF, host, at)
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "webhook.batchwarden.svc", "a.example.com", "127.0.0.1", "::1", LONG]
-)
+@pytest.mark.parametrize("host", ["localhost", "webhook.batchwarden.svc", "a.example.com", "127.0.0.1", "::1", LONG])
 def test_a_tls_client_that_trusts_only_the_ca_accepts_every_host(tmp_path: Path, host: str) -> None:
     ca = create_authority(datetime.now(UTC), DAY)
     leaf = create_serving(ca, (LONG, "localhost", *HOSTS), datetime.now(UTC), DAY)
@@ -212,9 +210,7 @@ def test_a_key_never_shows() -> None:
     assert "PRIVATE KEY" not in repr(LEAF)
 
 
-@pytest.mark.parametrize(
-    "text", ["localhost", "a-b.c1", "1.example", "*.a.b", "a" * 63, "10.0.0.1", "fd00::1"]
-)
+@pytest.mark.parametrize("text", ["localhost", "a-b.c1", "1.example", "*.a.b", "a" * 63, "10.0.0.1", "fd00::1"])
 def test_hosts(text: str) -> None:
     assert text == str(parse_host(text).value)
 
@@ -321,6 +317,18 @@ def test_a_certificate_of_a_strange_kind_is_a_reason(found: str, planted: str, r
 
     assert strange != good
     assert reason_to_renew(CA.certificate, to_pem(strange, LEAF.certificate), LEAF.key, HOSTS, AT) == reason
+
+
+def test_a_ca_whose_key_signs_nothing_signed_nothing() -> None:
+    public_key = x25519.X25519PrivateKey.generate().public_key()
+    good = parse(CA.certificate)
+    builder = x509.CertificateBuilder(good.subject, good.subject, public_key, 1, AT, AT + DAY)
+    for found in good.extensions:
+        builder = builder.add_extension(found.value, found.critical)
+    signer = ec.generate_private_key(ec.SECP256R1())
+    strange = builder.sign(signer, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+    assert reason_to_renew(strange, LEAF.certificate, LEAF.key, HOSTS, AT) == "the CA did not sign it"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # cryptography's, of odd serial numbers and countries

@@ -86,8 +86,6 @@ def test_a_ca_that_cannot_sign_is_one_sentence(tmp_path: Path) -> None:
 def test_other_commands_do_not_load_cryptography() -> None:
     code = "import sys, webhook.cli.certs; print('cryptography' in sys.modules)"
     root = Path(cli.__file__).parents[2]
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
 
     assert answer.stdout == "False\n"

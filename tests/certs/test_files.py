@@ -92,9 +92,7 @@ def test_a_second_run_changes_nothing_and_says_so(folder: Path) -> None:
     outcomes = renew(folder, WANTED, AT + 59 * DAY)
 
     assert (before, KEPT) == (contents(folder), actions(outcomes))
-    assert [None, (), None, WANTED.hosts] == [
-        outcome.description and outcome.description.hosts for outcome in outcomes
-    ]
+    assert [None, (), None, WANTED.hosts] == [outcome.description and outcome.description.hosts for outcome in outcomes]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +136,7 @@ def test_ten_years_of_weekly_runs(folder: Path) -> None:
         ),
     ],
 )
-def test_a_spoilt_serving_pair_is_made_again(
-    folder: Path, name: str, content: bytes | None, reason: str
-) -> None:
+def test_a_spoilt_serving_pair_is_made_again(folder: Path, name: str, content: bytes | None, reason: str) -> None:
     authority = {path: path.read_bytes() for path in (folder / "ca.key", folder / "ca.crt")}
     (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
 
@@ -178,9 +174,7 @@ def test_a_ca_key_alone_gets_its_certificate(folder: Path) -> None:
         ({"ca.key": None, "ca.crt": None}, "there is tls.key, tls.crt but no ca.key to sign with"),
     ],
 )
-def test_a_ca_that_cannot_sign_is_left_alone(
-    folder: Path, changed: dict[str, bytes | None], complaint: str
-) -> None:
+def test_a_ca_that_cannot_sign_is_left_alone(folder: Path, changed: dict[str, bytes | None], complaint: str) -> None:
     for name, content in changed.items():
         (folder / name).unlink() if content is None else (folder / name).write_bytes(content)
     before = contents(folder)

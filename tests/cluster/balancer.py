@@ -47,7 +47,7 @@ async def serve(backends: Sequence[Backend], opened: Opened) -> None:
     turns = itertools.count()
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer):
+        with closing(writer), suppress(asyncio.CancelledError):  # of which Python 3.11 would complain in the log
             if ready:
                 await forward(ready[next(turns) % len(ready)], reader, writer)
 

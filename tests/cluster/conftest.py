@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.controlplane import ControlPlane, sigterm_interrupts, start_control_plane
 from tests.cluster.kubectl import Kubectl, Object, eventually
+from tests.cluster.serving import Server, registered, serving
 
 BUILD = Path(__file__).with_name("build")
 
@@ -32,6 +33,17 @@ def control_plane(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         start_control_plane(programs, tmp_path_factory.mktemp("control-plane")) as plane,
     ):
         yield plane
+
+
+@pytest.fixture(scope="module")
+def server(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a server that the API server calls, without policies at first; it is one for the whole module."""
+    folder = tmp_path_factory.mktemp("server")
+    with (
+        serving(folder, "") as running,
+        registered(control_plane.kubectl("admin", folder), running.configurations()),
+    ):
+        yield running
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,16 +39,18 @@ class Program:
 
 
 @contextmanager
-def running(command: list[str], folder: Path, patience: float = 10) -> Iterator[Program]:
+def running(
+    command: list[str], folder: Path, patience: float = 10, environment: Mapping[str, str] | None = None
+) -> Iterator[Program]:
     """Run a program in the folder, where it logs too; then ask it to end, and kill it after the patience."""
     log = folder / f"{Path(command[0]).name}.log"
     with log.open("wb") as output:
         # In a group of its own: a Ctrl-C reaches the tests alone, and they end the programs in order.
-        # Without variables: etcd takes settings from them.
+        # Without the variables of the tests: etcd takes settings from them.
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={},
+            env=environment or {},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

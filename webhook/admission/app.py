@@ -5,12 +5,18 @@ from time import perf_counter
 from typing import TypeAlias
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from webhook.admission import decide, review
+from webhook.admission.message import quoted
 from webhook.admission.observe import Observer
 
 MAX_BODY = 8 * 1024 * 1024  # bytes: an object of 1.5 MiB twice, with room
+SENTENCES = {
+    404: "nothing is here; POST an AdmissionReview to /mutate or /validate",
+    405: "only POST is answered here; send an AdmissionReview",
+    413: f"the body is over {MAX_BODY} bytes; no AdmissionReview is",
+}
 Door: TypeAlias = Callable[[review.AdmissionRequest, decide.Context], review.Decision]
 
 
@@ -22,7 +28,10 @@ def create_app(context: Callable[[], decide.Context], observer: Observer) -> Fla
     def answer(webhook: str, door: Door) -> Response:
         start = perf_counter()
         asked = review.read(request.get_data(cache=False), request.content_type)
-        decision = door(asked, context())
+        try:
+            decision = door(asked, context())
+        except RecursionError:  # no object of an API server is nested so deep
+            raise review.BadReviewError(400, review.TOO_DEEP) from None
         observer.decided(webhook, asked, decision, perf_counter() - start)
         return Response(review.write(asked, decision), mimetype="application/json")
 
@@ -34,26 +43,34 @@ def create_app(context: Callable[[], decide.Context], observer: Observer) -> Fla
     def validate() -> Response:
         return answer("validate", decide.validate)
 
+    _answer_errors(app, observer)
+    return app
+
+
+def _answer_errors(app: Flask, observer: Observer) -> None:
+    """Answer what is no review, and our own bugs, with one sentence."""
+
+    def tell(status: int, text: str) -> Response:
+        sentence = quoted(text)
+        observer.refused(status, sentence)
+        return Response(f"{sentence}\n", status, mimetype="text/plain")
+
     @app.errorhandler(review.BadReviewError)
     def refuse(error: review.BadReviewError) -> Response:
-        return _sentence(error.status, str(error))
+        return tell(error.status, str(error))
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> Response:
-        too_large = isinstance(error, RequestEntityTooLarge)
-        text = f"the body is over {MAX_BODY} bytes; no AdmissionReview is" if too_large else error.description
-        return _sentence(error.code or 500, str(text))
+        status = error.code or 500
+        response = tell(status, SENTENCES.get(status, str(error.description)))
+        if isinstance(error, MethodNotAllowed):
+            response.allow.update(error.valid_methods or ())
+        return response
 
     @app.errorhandler(Exception)
     def fail(error: Exception) -> Response:
         observer.crashed(error)
-        return _sentence(500, "an error in Batchwarden; its log has the details")
-
-    def _sentence(status: int, text: str) -> Response:
-        observer.refused(status, text)
-        return Response(f"{text}\n", status, mimetype="text/plain")
-
-    return app
+        return tell(500, "an error in Batchwarden; its log has the details")
 
 
 def create_status_app(is_ready: Callable[[], str], metrics: Callable[[], bytes]) -> Flask:

@@ -18,7 +18,7 @@ FailurePolicy = Literal["Ignore", "Fail"]
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
-    """Where the API server finds us, and the CA that it trusts: a Service, or a URL for a server outside the cluster."""
+    """Where the API server finds us, and the CA that it trusts: a Service, or a URL where that is given."""
 
     ca: bytes
     url: str = ""
@@ -68,13 +68,15 @@ def webhook_configurations(
 
 def match_conditions(settings: Settings) -> list[dict[str, str]]:
     """Write, in CEL, which requests are judged at all."""
-    changed = " || ".join(
-        f"object{path} != oldObject{path}"
-        for path in (".spec", ".metadata.?labels.orValue({})", ".metadata.?ownerReferences.orValue([])")
+    labels, owners = ".metadata.?labels.orValue({})", ".metadata.?ownerReferences.orValue([])"
+    changed = (
+        f"object.spec != oldObject.spec || object{labels} != oldObject{labels} ||"
+        f" object{owners}.exists(owner, !(owner in oldObject{owners}))"  # an owner may go, as orphan deletion wants it
     )
     made_by_controller = (
         f"request.userInfo.username == {_string(settings.controller_user)} && request.kind.kind == 'Job' &&"
-        " object.metadata.?ownerReferences.orValue([]).exists(owner, owner.kind == 'CronJob' && owner.?controller.orValue(false))"
+        " object.metadata.?ownerReferences.orValue([])"
+        ".exists(owner, owner.kind == 'CronJob' && owner.?controller.orValue(false))"
     )
     return [
         _condition("not-being-deleted", "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"),

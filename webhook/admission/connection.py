@@ -75,7 +75,7 @@ class Connection:
         self._sock, self.peer, self._host, self.fd = sock, peer, host, sock.fileno()
         self._limits, self._certificate = host.terms.limits, host.terms.certificate
         self._tls: ssl.SSLSocket | None = None
-        self._incoming, self._outgoing = bytearray(), b""
+        self._incoming, self._outgoing = bytearray(), memoryview(b"")
         self._await_request()
         self.deadline, self._step = monotonic() + self._limits.handshake_seconds, Connection._shake_hands
 
@@ -119,7 +119,7 @@ class Connection:
 
     def answer(self, response: bytes, *, close: bool) -> None:
         """Send a response next, and end the connection after it if ``close``."""
-        self._outgoing = response
+        self._outgoing = memoryview(response)
         self._step = Connection._send_last if close else Connection._send
         self.deadline = monotonic() + self._limits.answer_seconds
 

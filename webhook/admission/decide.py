@@ -1,17 +1,17 @@
 """Allowed? With which patch? Pure, given a snapshot of the policies and the time; the one place that builds a patch."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from jsonpatch import JsonPatch
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from policies import engine
-from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put, render
-from policies.rule import Action
+from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put
+from policies.rule import Action, Default
 from policies.selection import Selection, Snapshot, Subject
-from policies.verdict import Before, Defaulting, Verdict
+from policies.verdict import Before, Defaulting, Failure, Key, Verdict, Violation
 from policies.workload import Workload
 from webhook.admission import message
 from webhook.admission.exempt import exemption
@@ -46,22 +46,23 @@ class Case(Struct, frozen=True):
 
 
 def mutate(request: AdmissionRequest, context: Context) -> Decision:
-    """Write defaults, and say so; deny only what the API server will refuse anyway, with all else that is wrong beside it."""
+    """Write defaults, and say so; deny only what the API server will refuse anyway, with all else that is wrong."""
     if reason := exemption(request, context.settings) or _immutable(request):
         return Decision(exempt=reason)
     case = open_case(request, context)
     result = case.defaults()
     verdict = result.verdict or engine.refusals(result.job, case.select(result.job), case.before)
-    refused = [violation for violation in verdict.violations if violation.finding.refused]
+    refused = tuple(each for each in verdict.violations if each.finding.refused and each.action is not Action.AUDIT)
     if request.operation == "CREATE" and any(violation.action is Action.DENY for violation in refused):
-        return _deny(result.job, verdict, context, lines=_written(result, done=False))
-    done = not (request.dry_run or verdict.having(Action.DENY))
-    warned = [message.warning(result.job, violation) for violation in refused if violation.action is Action.WARN]
-    crashed = message.unchecked(failure.clause.rule.key for failure in result.failures)
+        told = structs.replace(verdict, failures=(*verdict.failures, *result.failures))
+        return _deny(structs.replace(case, job=result.job), told, context, lines=_written(result, done=False))
+    done = not (request.dry_run or refused or verdict.having(Action.DENY))
+    lines = _written(result, done=done)
     return Decision(
-        warnings=message.bounded([*warned, *_written(result, done=done), *crashed]),
+        warnings=_warnings(result.job, result.failures, refused, lines),
         patch=_patch(case.job.raw, result),
-        audit=_audit(defaulted=_written(result, done=done), would_default=_audited(result)),
+        audit=_audit(defaulted=lines, would_default=_audited(result)),
+        violations=refused,
         written=result.written,
         failures=result.failures,
     )
@@ -74,11 +75,10 @@ def validate(request: AdmissionRequest, context: Context) -> Decision:
     case = open_case(request, context)
     verdict = case.evaluate()
     if verdict.having(Action.DENY):
-        cured = {written.place for written in case.defaults().written}
-        not_applied = any(violation.key[1] in cured for violation in verdict.having(Action.DENY))
-        return _deny(case.job, verdict, context, not_applied=not_applied)
+        cured = () if _immutable(request) else case.defaults().written
+        return _deny(case, verdict, context, cured={written.place for written in cured})
     return Decision(
-        warnings=_warnings(case.job, verdict),
+        warnings=_warnings(case.job, verdict.failures, verdict.having(Action.WARN)),
         audit=_audit(**_reported(case.job, verdict)),
         violations=verdict.violations,
         failures=verdict.failures,
@@ -109,24 +109,50 @@ def _immutable(request: AdmissionRequest) -> str | None:
 
 
 def _deny(
-    job: Workload, verdict: Verdict, context: Context, *, lines: Iterable[str] = (), not_applied: bool = False
+    case: Case, verdict: Verdict, context: Context, *, lines: Iterable[str] = (), cured: Collection[str] = ()
 ) -> Decision:
-    denied = verdict.having(Action.DENY)
+    job, denied = case.job, verdict.having(Action.DENY)
+    if len(denied) <= message.MOST_SHOWN:
+        denied = [_best_cure_first(case, violation) for violation in denied]
     return Decision(
         allowed=False,
-        message=message.denial(job, denied, context.settings.why_url, not_applied=not_applied),
-        causes=message.causes(denied),
-        warnings=message.bounded([*_warnings(job, verdict), *lines]),
+        message=message.denial(job, denied, context.settings.why_url, cured=cured),
+        causes=message.causes(job, denied),
+        warnings=_warnings(job, verdict.failures, verdict.having(Action.WARN), lines),
         audit=_audit(**_reported(job, verdict)),
         violations=verdict.violations,
         failures=verdict.failures,
     )
 
 
-def _warnings(job: Workload, verdict: Verdict) -> tuple[str, ...]:
-    known_last = sorted(verdict.having(Action.WARN), key=lambda violation: violation.known)
-    crashed = message.unchecked(failure.clause.rule.key for failure in verdict.failures)
-    return message.bounded([*(message.warning(job, violation) for violation in known_last), *crashed])
+def _best_cure_first(case: Case, violation: Violation) -> Violation:
+    """Put the finding first whose cure satisfies every policy that denies, where they ask for different things."""
+    denying = [judgement for judgement in violation.judgements if judgement.action is Action.DENY]
+    if all(judgement.finding.fix == denying[0].finding.fix for judgement in denying):
+        return violation
+    best = next((judgement for judgement in denying if _cures(case, judgement.finding.fix, violation.key)), denying[0])
+    return Violation((best, *(judgement for judgement in violation.judgements if judgement is not best)))
+
+
+def _cures(case: Case, fix: Default | None, key: Key) -> bool:
+    job = case.job
+    if fix is None or not all(job.can_hold(path) for path, _ in fix.writes):
+        return False
+    raw: Any = job.raw
+    for path, value in fix.writes:
+        raw = put(raw, path, value)
+    after = structs.replace(case, job=Workload(raw, job.namespace, job.request)).evaluate()
+    return all(violation.key != key for violation in after.having(Action.DENY))
+
+
+def _warnings(
+    job: Workload, failures: Iterable[Failure], wrong: Collection[Violation], lines: Iterable[str] = ()
+) -> tuple[str, ...]:
+    """Tell what is wrong, what was written, what could not be checked, and last what is no worse than it was."""
+    fresh = [message.warning(job, violation) for violation in wrong if not violation.known]
+    known = [message.warning(job, violation) for violation in wrong if violation.known]
+    crashed = message.unchecked(failure.clause.rule.key for failure in failures)
+    return message.bounded([*fresh, *lines, *crashed, *known])
 
 
 def _written(result: Defaulting, *, done: bool) -> list[str]:
@@ -141,16 +167,12 @@ def _reported(job: Workload, verdict: Verdict) -> Mapping[str, list[str]]:
     """List what goes into the audit log, where programs look for it: all that is wrong, by what is done about it."""
     names = {Action.DENY: "denied", Action.WARN: "warned", Action.AUDIT: "audited"}
     lines = {name: [message.warning(job, each) for each in verdict.having(action)] for action, name in names.items()}
-    lines["excepted"] = [
-        f"{render(skip.finding.path)} {skip.finding.found} ({skip.clause.rule.key}, policy {skip.clause.policy.name}):"
-        f" exception {skip.exception.metadata.name}, {skip.exception.spec.owner}"
-        for skip in verdict.skips
-    ]
+    lines["excepted"] = [message.excepted(skip) for skip in verdict.skips]
     return lines
 
 
 def _audit(**lines: list[str]) -> Mapping[str, str]:
-    """Make audit annotations: a key, which the API server prefixes with the webhook's name, and lines joined by semicolons."""
+    """Make audit annotations: a key, which the API server prefixes with the webhook's name, and lines in one."""
     return {key.replace("_", "-"): "; ".join(found)[:MOST_AUDITED] for key, found in lines.items() if found}
 
 
@@ -174,6 +196,6 @@ def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
 def _operation(raw: Mapping[str, Any], path: Path, value: object) -> Mapping[str, Any]:
     """Write one field; where parents are absent, the topmost brings the rest along, for a patch makes none."""
     depth = next((depth for depth in range(1, len(path)) if lookup(raw, path[:depth]) is None), len(path))
-    present = lookup(raw, path[:depth]) is not None
+    present = lookup(raw, path[:depth]) is not None or isinstance(path[depth - 1], int)  # add would push items on
     pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path[:depth])
     return {"op": "replace" if present else "add", "path": pointer, "value": put(None, path[depth:], value)}

@@ -8,8 +8,6 @@ from policies.workload import KINDS
 from webhook.admission.review import AdmissionRequest
 from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
 
-JUDGED_METADATA = ("labels", "ownerReferences")
-
 
 def exemption(request: AdmissionRequest, settings: Settings) -> str | None:
     """Say why a request is not judged; None where it is."""
@@ -41,14 +39,19 @@ def _creation(request: AdmissionRequest, settings: Settings) -> str | None:
 def _update(becomes: Mapping[str, Any], was: Mapping[str, Any]) -> str | None:
     if lookup(becomes, ("metadata", "deletionTimestamp")) is not None:
         return "being deleted"
-    if any(
-        (lookup(becomes, ("metadata", key)) or None) != (lookup(was, ("metadata", key)) or None)
-        for key in JUDGED_METADATA
-    ):
+    if _part(becomes, "labels") != _part(was, "labels"):
         return None
     new, old = mapping(becomes.get("spec")), mapping(was.get("spec"))
-    if new == old:
-        return "nothing judged is changed"
-    if new.get("suspend") is True and {**old, "suspend": True} == new:
-        return "only suspended"
+    owners, before = _part(becomes, "ownerReferences"), _part(was, "ownerReferences")
+    if owners == before:
+        if new == old:
+            return "nothing judged is changed"
+        return "only suspended" if new.get("suspend") is True and {**old, "suspend": True} == new else None
+    if new == old and all(owner in sequence(before) for owner in sequence(owners)):
+        return "only orphaned"
     return None
+
+
+def _part(raw: Mapping[str, Any], key: str) -> object:
+    """Read labels or owner references; empty ones are none."""
+    return lookup(raw, ("metadata", key)) or None

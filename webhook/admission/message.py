@@ -1,77 +1,102 @@
 """What people read: denials, warnings, causes. Pure; no internals, no escapes, no Python."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Final
 
 from msgspec import json
 
 from policies.fields import KEYED, Origin, Path, lookup, mapping, render
-from policies.rule import Default
-from policies.verdict import Violation, Written
+from policies.rule import Action
+from policies.verdict import Judgement, Skip, Violation, Written
 from policies.workload import Workload
 
-SHORT: Final = 120
-LONGEST_WARNING: Final = 256  # beyond it the API server may cut
+# https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response, on warnings
+SHORT_WARNING: Final = 120
+LONGEST_WARNING: Final = 256
 ALL_WARNINGS: Final = 4096
 MOST_SHOWN: Final = 40
+MOST_QUOTED: Final = 200  # characters of a value that somebody else chose
+MOST_ALLOWED: Final = 500
 WHOSE: Final = {
     Origin.DEFAULT: " (filled in by Kubernetes)",
     Origin.BATCHWARDEN: " (set by a policy default)",
     Origin.UNKNOWN: " (yours or Kubernetes')",
     Origin.USER: "",
 }
+NOT_APPLIED: Final = "A policy's default belongs here, but was not applied to this request: try again."
+# What YAML takes for a string, or for a quantity, without quotes; numbers and these words it takes for something else.
+PLAIN: Final = re.compile(
+    r"(?!(?:true|false|yes|no|on|off|y|n|null)$)[a-z][\w-]*|\d+(?:[kmgtpe]i|[mkgtp])", re.ASCII | re.IGNORECASE
+)
 
 
-def denial(job: Workload, violations: Iterable[Violation], why_url: str, *, not_applied: bool = False) -> str:
-    """Write everything that is wrong into one message, for ``status.message``: kubectl prints it with its newlines."""
-    broken = list(violations)
-    noun = "rule" if len(broken) == 1 else "rules"
-    lines = [f"{job.kind} {job.namespace}/{job.name} breaks {len(broken)} {noun}", ""]
-    for violation in broken[:MOST_SHOWN]:
-        lines += [*_paragraph(job, violation), ""]
+def denial(job: Workload, broken: Collection[Violation], why_url: str, *, cured: Collection[str] = ()) -> str:
+    """Write everything that is wrong into one message, for ``status.message``: kubectl prints it with its newlines.
+
+    ``cured`` holds the places where a default would have been written and was not.
+    """
+    lines = [f"{job.kind} {quoted(job.namespace)}/{quoted(job.name)} {_summary(broken, cured)}", ""]
+    for violation in list(broken)[:MOST_SHOWN]:
+        lines += [*_paragraph(job, violation, cured), ""]
     if len(broken) > MOST_SHOWN:
         lines += [f"  and {len(broken) - MOST_SHOWN} more: mend these first", ""]
-    if not_applied:
-        lines += ["Defaults that the policies write were not applied to this request: try again.", ""]
     return "\n".join([*lines, _footer(broken, why_url)])
 
 
-def _paragraph(job: Workload, violation: Violation) -> Iterator[str]:
+def _summary(broken: Collection[Violation], cured: Collection[str]) -> str:
+    if all(violation.key[1] in cured for violation in broken):
+        return "did not get the defaults of its policies: try again"
+    rules, places = len({violation.rule for violation in broken}), len(broken)
+    noun = "rule" if rules == 1 else "rules"
+    return f"breaks {rules} {noun}" + (f" in {places} places" if places > rules else "")
+
+
+def _paragraph(job: Workload, violation: Violation, cured: Collection[str]) -> Iterator[str]:
     finding = violation.finding
     yield f"  {statement(job, violation)}{_container(job, finding.path)}"
-    reason = next(
-        (judgement.clause.reason for judgement in violation.judgements if judgement.clause.reason), finding.why
-    )
-    yield f"    {_sentence(reason)}   {violation.rule}, {_policies(violation)}"
-    if finding.fix is not None:
-        yield f"    {paste(finding.fix)}{'  # for example' if finding.example else ''}"
+    reasons = (judgement.clause.reason for judgement in _strongest(violation) if judgement.clause.reason)
+    why = NOT_APPLIED if violation.key[1] in cured else next(reasons, finding.why)
+    yield f"    {_sentence(why)}   {_source(violation)}"
+    for path, value in finding.fix.writes if finding.fix else ():
+        line = paste(path, value)
+        if len(line) <= MOST_ALLOWED:
+            yield f"    {line}{'  # for example' if finding.example else ''}"
 
 
-def statement(job: Workload, violation: Violation) -> str:
-    """Say what was found and what is allowed: ``spec.concurrencyPolicy is Allow; allowed: Forbid``."""
+def statement(job: Workload, violation: Violation, *, short: bool = False) -> str:
+    """Say what was found and, unless in short, what is allowed: ``spec.suspend is true; allowed: false``."""
+    return printable(f"{render(violation.finding.path)} {_predicate(job, violation, short=short)}")
+
+
+def _predicate(job: Workload, violation: Violation, *, short: bool = False) -> str:
     finding = violation.finding
     whose = WHOSE[job.origin(finding.path)] if job.value(finding.path) is not None else ""
-    allowed = dict.fromkeys(each.finding.allowed for each in violation.judgements if each.finding.allowed)
-    limits = f"; allowed: {', and '.join(allowed)}" if allowed else ""
-    return _printable(f"{render(finding.path)} {finding.found}{whose}{limits}")
+    allowed = dict.fromkeys(each.finding.allowed for each in _strongest(violation) if each.finding.allowed)
+    limits = f"; allowed: {_cut(', and '.join(allowed), MOST_ALLOWED)}" if allowed and not short else ""
+    return f"{quoted(finding.found)}{whose}{limits}"
 
 
-def causes(violations: Iterable[Violation]) -> tuple[Mapping[str, str], ...]:
+def causes(job: Workload, broken: Iterable[Violation]) -> tuple[Mapping[str, str], ...]:
     """Give the same findings for programs, as ``status.details.causes``."""
     return tuple(
         {
             "reason": "FieldValueRequired" if violation.finding.found == "is missing" else "FieldValueInvalid",
             "field": render(violation.finding.path),
-            "message": _printable(f"{violation.finding.found} ({violation.rule}, {_policies(violation)})"),
+            "message": printable(f"{_predicate(job, violation)} ({_source(violation)})"),
         }
-        for violation in violations
+        for violation in list(broken)[:MOST_SHOWN]
     )
 
 
 def warning(job: Workload, violation: Violation) -> str:
-    """Say in one line what is wrong but not denied."""
-    known = "; not denied, as it was so before" if violation.known else ""
-    return f"{statement(job, violation)}{known} ({violation.rule}, {_policies(violation)})"
+    """Say in one line what is wrong; where that alone makes it short enough, without what is allowed."""
+    spared = violation.action is not Action.DENY and any(
+        judgement.clause.action is Action.DENY for judgement in violation.judgements
+    )
+    rest = f"{'; not denied, as it was so before' if spared else ''} ({_source(violation)})"
+    full, short = (f"{statement(job, violation, short=short)}{rest}" for short in (False, True))
+    return short if len(full) > SHORT_WARNING >= len(short) else full
 
 
 def written(each: Written, *, done: bool) -> str:
@@ -79,6 +104,13 @@ def written(each: Written, *, done: bool) -> str:
     verb = "set to" if done else "would be set to"
     source = f"{each.clause.rule.key}, policy {each.clause.policy.name}"
     return f"{render(each.default.path)} {verb} {flow(each.default.value)} ({source})"
+
+
+def excepted(skip: Skip) -> str:
+    """Say in one line what an exception lifts."""
+    exception, source = skip.exception, f"{skip.clause.rule.key}, policy {skip.clause.policy.name}"
+    by = f"exception {exception.metadata.name} of {exception.spec.owner}"
+    return printable(f"{render(skip.finding.path)} {quoted(skip.finding.found)}; let off by {by} ({source})")
 
 
 def unchecked(rules: Iterable[str]) -> Iterator[str]:
@@ -89,75 +121,82 @@ def unchecked(rules: Iterable[str]) -> Iterator[str]:
 
 def bounded(lines: Iterable[str]) -> tuple[str, ...]:
     """Fit warnings into what the API server passes on, the first being the most important; a newline would lose one."""
+    wanted = list(dict.fromkeys(_cut(printable(line), LONGEST_WARNING) for line in lines))
     kept: list[str] = []
-    room = ALL_WARNINGS
-    for line in dict.fromkeys(map(_printable, lines)):
-        cut = (
-            line
-            if len(line.encode()) <= LONGEST_WARNING
-            else f"{line.encode()[: LONGEST_WARNING - 3].decode(errors='ignore')}..."
-        )
-        room -= len(cut.encode())
+    room = ALL_WARNINGS - LONGEST_WARNING
+    for line in wanted:
+        room -= len(line.encode())
         if room < 0:
-            break
-        kept.append(cut)
+            return (*kept, f"and {len(wanted) - len(kept)} more like these")
+        kept.append(line)
     return tuple(kept)
 
 
-def paste(fix: Default) -> str:
+def paste(path: Path, value: object) -> str:
     """Write a value as a line of YAML for the place where its container, or its field, stands."""
-    value, path = fix.value, _within_container(fix.path)
-    for step in reversed(path[1:]):
+    start = next((at for at in range(len(path) - 1, 0, -1) if _begins(path, at)), len(path) - 1)
+    for step in reversed(path[start + 1 :]):
         value = {step: value}
-    return f"{path[0]}: {flow(value)}"
+    return f"{path[start]}: {flow(value)}"
 
 
-def flow(value: Any) -> str:
+def _begins(path: Path, at: int) -> bool:
+    """Whether a line that can be pasted begins at this step: in a list item, or with a map that users key."""
+    return isinstance(path[at - 1], int) or path[at] in KEYED
+
+
+def flow(value: object) -> str:
     """Write a value as YAML on one line."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(flow, value))}]"
-    text = json.encode(value).decode()
-    plain = isinstance(value, str) and value[:1].isalpha() and value.replace("-", "").replace("_", "").isalnum()
-    quantity = isinstance(value, str) and value[:1].isdigit() and value[-1:].isalpha() and value.isalnum()
-    return str(value) if (plain or quantity) and str(value).lower() not in YAML_WORDS else text
+    if isinstance(value, str):
+        value = "".join(filter(str.isprintable, value))
+        return value if PLAIN.fullmatch(value) else json.encode(value).decode()
+    return json.encode(value).decode()
 
 
-YAML_WORDS: Final = frozenset({"true", "false", "yes", "no", "on", "off", "y", "n", "null"})
+def printable(text: str) -> str:
+    """Fold white space, and drop what a terminal might obey."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
 
 
-def _within_container(path: Path) -> tuple[str, ...]:
-    start = next(
-        (at for at in range(len(path) - 1, 0, -1) if isinstance(path[at - 1], int) or path[at] in KEYED), len(path) - 1
-    )
-    return tuple(str(step) for step in path[start:])
+def quoted(text: str) -> str:
+    """Quote what somebody else chose: on one line, and not at any length."""
+    return _cut(printable(text), MOST_QUOTED)
 
 
 def _container(job: Workload, path: Path) -> str:
     at = next((at for at, step in enumerate(path) if isinstance(step, int)), None)
     name = mapping(lookup(job.raw, path[: at + 1])).get("name") if at is not None else None
-    return f' (container "{_printable(name)}")' if isinstance(name, str) else ""
+    return f' (container "{quoted(name)}")' if isinstance(name, str) else ""
 
 
-def _policies(violation: Violation) -> str:
-    names = dict.fromkeys(judgement.clause.policy.name for judgement in violation.judgements)
-    return f"{'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
+def _strongest(violation: Violation) -> list[Judgement]:
+    """List what decides: a policy that only warns has no say in a denial."""
+    return [judgement for judgement in violation.judgements if judgement.action is violation.action]
 
 
-def _footer(broken: list[Violation], why_url: str) -> str:
+def _source(violation: Violation) -> str:
+    names = dict.fromkeys(judgement.clause.policy.name for judgement in _strongest(violation))
+    return f"{violation.rule}, {'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
+
+
+def _footer(broken: Collection[Violation], why_url: str) -> str:
     rules = list(dict.fromkeys(violation.rule for violation in broken))
     why = f"{why_url}#{rules[0]}" if why_url else f"batchwarden explain {' '.join(rules)}"
-    contacts = dict.fromkeys(each.clause.policy.contact for violation in broken for each in violation.judgements)
-    helpers = ", ".join(contact for contact in contacts if contact)
+    contacts = dict.fromkeys(each.clause.policy.contact for violation in broken for each in _strongest(violation))
+    helpers = ", ".join(printable(contact) for contact in contacts if contact)
     return f"Why: {why}" + (f"    Help: {helpers}" if helpers else "")
 
 
 def _sentence(text: str) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _printable(text: str) -> str:
-    """Fold white space, and drop what a terminal might obey."""
-    return "".join(char for char in " ".join(text.split()) if char.isprintable())
+def _cut(text: str, most: int) -> str:
+    """Cut a text to so many bytes."""
+    data = text.encode()
+    return text if len(data) <= most else f"{data[: most - 3].decode(errors='ignore')}..."

@@ -1,18 +1,20 @@
 """One log line and a few metrics per decision; never the object's content, which may hold secrets."""
 
+import json
 import logging
 import sys
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from msgspec import json
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 
 from policies.selection import Snapshot
+from policies.workload import KINDS
+from webhook.admission.message import quoted
 from webhook.admission.review import AdmissionRequest, Decision
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
@@ -21,19 +23,23 @@ BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 class Log:
     """JSON lines on a stream, each written whole."""
 
-    def __init__(self, stream: BinaryIO = sys.stdout.buffer) -> None:
-        """Take the stream; it is flushed after each line."""
-        self._stream = stream
+    def __init__(self, stream: BinaryIO | None = None) -> None:
+        """Take the stream, which is standard output if left out; it is flushed after each line."""
+        self.lost = 0  # lines that the stream did not take: the server goes on without them
+        self._stream = stream or sys.stdout.buffer
         self._lock = Lock()
 
-    def write(self, event: str, **fields: Any) -> None:
-        """Write one line: time, event, and the fields that hold something."""
+    def write(self, event: str, **fields: object) -> None:
+        """Write one line: time, event, and the fields that hold something; ASCII, so that no terminal obeys it."""
         filled = {key: value for key, value in fields.items() if value not in (None, "", (), [])}
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = json.encode({"time": now, "event": event, **filled}) + b"\n"
+        line = json.dumps({"time": now, "event": event, **filled}).encode() + b"\n"
         with self._lock:
-            self._stream.write(line)
-            self._stream.flush()
+            try:
+                self._stream.write(line)
+                self._stream.flush()
+            except (OSError, ValueError):  # broken, or closed
+                self.lost += 1
 
 
 class _Handler(logging.Handler):
@@ -66,7 +72,7 @@ class Observer:
             buckets=BUCKETS,
         )
         self._violations = Counter(
-            "batchwarden_violations", "Findings of the validating webhook.", ("rule", "action"), registry=registry)  # fmt: skip
+            "batchwarden_violations", "Findings, by what was done.", ("rule", "action"), registry=registry)  # fmt: skip
         self._defaults = Counter("batchwarden_defaults_written", "Defaults written.", ("rule",), registry=registry)
         self._failures = Counter("batchwarden_rule_failures", "Rules that crashed.", ("rule",), registry=registry)
         self._refused = Counter(
@@ -79,13 +85,13 @@ class Observer:
         self._certificate_expiry = Gauge(
             "batchwarden_certificate_expiry_timestamp_seconds", "When the serving certificate ends.", registry=registry
         )
+        Gauge("batchwarden_log_lines_lost", "Not taken by the log.", registry=registry).set_function(lambda: log.lost)
 
     def decided(self, webhook: str, request: AdmissionRequest, decision: Decision, seconds: float) -> None:
         """Record one decision."""
         verb = _verb(decision)
-        self._decisions.labels(
-            webhook, request.kind.kind, request.operation, verb, str(bool(request.dry_run)).lower()
-        ).inc()
+        kind = request.kind.kind if request.kind.kind in KINDS else "other"  # anybody may name another
+        self._decisions.labels(webhook, kind, request.operation, verb, str(bool(request.dry_run)).lower()).inc()
         self._seconds.labels(webhook).observe(seconds)
         for violation in decision.violations:
             self._violations.labels(violation.rule, violation.action).inc()
@@ -100,11 +106,11 @@ class Observer:
             uid=request.uid,
             user=request.user_info.username,
             operation=request.operation,
-            object=f"{request.kind.kind} {request.namespace}/{request.name or '(generated)'}",
+            object=quoted(f"{request.kind.kind} {request.namespace}/{request.name or '(generated)'}"),
             decision=verb,
             exempt=decision.exempt,
             rules=list(dict.fromkeys(violation.rule for violation in decision.violations)),
-            defaults=[written.place for written in decision.written],
+            defaults=[quoted(written.place) for written in decision.written],
             dryRun=request.dry_run or None,
             milliseconds=round(seconds * 1000, 3),
         )
@@ -121,7 +127,8 @@ class Observer:
     def loaded(self, snapshot: Snapshot) -> None:
         """Record that policies are in force."""
         self._policies.set(len(snapshot.policies))
-        self.log.write("policies", message="in force", policies=[policy.name for policy in snapshot.policies])
+        names = [policy.name for policy in snapshot.policies]
+        self.log.write("policies", message=f"{len(names)} policies in force", policies=names)
 
     def not_loaded(self, faults: str) -> None:
         """Record that changed files are broken, so that the last good policies stay in force."""
@@ -142,8 +149,10 @@ class Observer:
         """Give the metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
-    def _traceback(self, text: str, error: Exception, **fields: Any) -> None:
-        self.log.write("error", message=text, traceback="".join(traceback.format_exception(error)), **fields)
+    def _traceback(self, text: str, error: Exception, **fields: object) -> None:
+        """Tell where our bug is, and of what type; what its message says may be the object's."""
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        self.log.write("error", message=text, error=type(error).__name__, traceback=frames, **fields)
 
 
 def _verb(decision: Decision) -> str:

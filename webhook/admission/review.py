@@ -13,7 +13,6 @@ from msgspec import Meta, Struct
 from policies.verdict import Failure, Violation, Written
 
 TOO_DEEP = "the body is nested too deep to be an AdmissionReview"
-LONGEST = 300  # characters of a sentence
 Uid = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -21,8 +20,8 @@ class BadReviewError(ValueError):
     """What was sent is no AdmissionReview: for the caller, in one sentence, with an HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
-        """Remember the status beside the sentence, which may quote what was sent, and so is cut."""
-        super().__init__(message if len(message) <= LONGEST else f"{message[:LONGEST]}...")
+        """Remember the status beside the sentence, which may quote what was sent."""
+        super().__init__(message)
         self.status = status
 
 

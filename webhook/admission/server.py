@@ -108,7 +108,6 @@ class Server:
     def _drain(self, port: Port) -> None:
         """Go on for a while, each response the last of its connection; then take no more and finish what is there."""
         self._log.info("draining for %s seconds", self._settings.drain_seconds)
-        port.draining = True
         end = monotonic() + self._settings.drain_seconds
         self._tend(lambda: monotonic() >= end)
         port.stop()
@@ -132,6 +131,8 @@ class Server:
         if self.draining or number == signal.SIGINT:
             self._exit_code = 128 + number
         self.draining = True
+        for port in self._ports:
+            port.draining = True
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

@@ -9,7 +9,7 @@ CRON_JOB_CONTROLLER = "system:serviceaccount:kube-system:cronjob-controller"
 class Settings(Struct, frozen=True, kw_only=True):
     """Who and what is left out of judgement, and what denials point to.
 
-    ``controller_user`` is the user under which CronJobs make their Jobs. ``why_url`` is a page whose anchors are rule names.
+    ``controller_user`` is who makes the Jobs of CronJobs; ``why_url`` is a page whose anchors are names of rules.
     """
 
     own_namespace: str = "batchwarden"

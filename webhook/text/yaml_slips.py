@@ -28,6 +28,7 @@ SLIPS: Final = (
     Slip("parsing a flow mapping", "a comma is missing here, or the { that opens in line {line} is not closed"),
     Slip("parsing a flow sequence", "a comma is missing here, or the [ that opens in line {line} is not closed"),
     Slip("node content", "a value is missing here, or a bracket or brace is one too many"),
+    Slip("sequence entries", "a list begins in the line after its key; quote a value that begins with -"),
     Slip("mapping values", "a colon is not allowed here; quote the value, or mend the indentation or the line above"),
     Slip("scanning a simple key", "this line has no colon; write key: value, or indent it", at_start=True),
     Slip(

@@ -23,9 +23,9 @@ _REST: Final = "Kubernetes ignores everything from here on; put a line --- betwe
 
 
 def read_yaml(text: str, first_line: int = 1) -> Iterator[tuple[Any, Place]]:
-    """Give the one document of a text that begins in that line of its file, or none where it is empty.
+    """Give the document of a text without ``---`` that begins in that line of its file; none where it is empty.
 
-    Raises Refused where the text cannot be read, and after the document if more follows it.
+    Raises Refused where the text cannot be read, and after the document where more follows it.
     """
     character = _NOT_YAML.search(text)
     if character:
@@ -56,11 +56,9 @@ class _Tree:
         yield value, self._place(event, within)
         self._next()  # the end of the document
         try:
-            event = self._next()
+            self._next()  # the end of the stream, or else what kubectl never looks at
         except yaml.MarkedYAMLError as error:
             raise Refused(explain(error, self._text, self._first_line).position, _REST) from None
-        if type(event) is not yaml.StreamEndEvent:
-            raise self._refuse(event, _REST)
 
     def _read(self, event: Event, depth: int) -> Node:
         try:
@@ -137,10 +135,10 @@ class _Tree:
     def _follow(self, anchor: str, depth: int) -> Node:
         """Write an alias out, as JSON has none; each value counts again, so no bomb goes off."""
         if anchor not in self._anchors:
-            raise ValueError(f"no & above names {shown(anchor)}; quote the value if it begins with *")
+            raise ValueError(f"the alias {shown(anchor)} has no anchor above; quote the value if it begins with *")
         node = self._anchors[anchor]
         if node is None:
-            raise ValueError(f"{shown(anchor)} names what this is a part of; write it out")
+            raise ValueError(f"the alias {shown(anchor)} stands inside its own anchor; write the value out")
         return self._copy(node[0], depth), node[1]
 
     def _copy(self, value: object, depth: int) -> object:
