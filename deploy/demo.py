@@ -139,7 +139,7 @@ def apply(server: Server, file: Path) -> Answer:
 
 
 def as_created(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Fill in what the API server fills in before it calls webhooks on a client-side apply, as far as it matters here."""
+    """Fill in what the API server fills in on a client-side apply before it calls webhooks, as far as it matters."""
     applied = json.dumps(manifest)
     served: dict[str, Any] = json.loads(applied)
     served["metadata"].setdefault("annotations", {})[LAST_APPLIED_ANNOTATION] = applied
@@ -153,7 +153,8 @@ def as_created(manifest: Mapping[str, Any]) -> dict[str, Any]:
     template["spec"] = {**POD_SPEC_DEFAULTS, **template["spec"]}
     owned = {"manager": MANAGER, "operation": "Update", "fieldsV1": _fields({"spec": served["spec"]})}
     served["metadata"]["managedFields"] = [owned]
-    return in_order(served)
+    ordered: dict[str, Any] = in_order(served)
+    return ordered
 
 
 def _fields(value: object) -> dict[str, Any]:

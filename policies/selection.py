@@ -164,6 +164,8 @@ def _scope(concerning: Iterable[Conditional]) -> Scope:
 
 
 def _excluded(exclude: Exclude, subject: Subject) -> bool:
+    if subject == NOBODY:
+        return False
     if any(fnmatchcase(subject.user, glob) for glob in exclude.users):
         return True
     return any(fnmatchcase(group, glob) for glob in exclude.groups for group in subject.groups)

@@ -52,9 +52,8 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
     """Write the default where no deadline stands."""
-    deadline = _deadline(job)
-    if params.default_seconds is not None and deadline.value is None:
-        yield Default(deadline.path, params.default_seconds)
+    if params.default_seconds is not None:
+        yield Default(_deadline(job).path, params.default_seconds)
 
 
 def _deadline(job: Workload) -> Field[int]:

@@ -1,22 +1,21 @@
 """Servers that fail, stop, change or drown cost at most an honest error, and never a wrong decision."""
 
+import json
 import secrets
 import socket
-import ssl
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from http.client import HTTPSConnection
 from typing import Any
 
 import pytest
 
 from tests.cluster.balancer import balance
-from tests.cluster.kubectl import Kubectl, Object, eventually
+from tests.cluster.kubectl import DRY_RUN, Kubectl, Object, eventually
+from tests.cluster.registration import register
 from tests.cluster.serving import Server, registered, serving
-from tests.cluster.traffic import Answer, burst, flowing
+from tests.cluster.traffic import Answer, flowing
 from tests.cluster.workloads import TEMPLATE, cron_job, job
 from webhook.admission.configurations import Endpoint
 
@@ -35,7 +34,7 @@ GOOD, DEFAULTED, BAD = "good", "defaulted", "bad"
 OBJECTS = {
     GOOD: job("good", backoffLimit=3, ttlSecondsAfterFinished=60),
     DEFAULTED: job("defaulted", backoffLimit=3),
-    BAD: job("bad", backoffLimit=4),
+    BAD: job("bad", backoffLimit=4, ttlSecondsAfterFinished=60),
 }
 RIGHT = {GOOD: 201, DEFAULTED: 201, BAD: 403}
 
@@ -113,9 +112,9 @@ def test_the_certificate_is_replaced_while_requests_flow(server: Server, admin: 
         assert ("DNS", "second.example.com") in certificate(server)["subjectAltName"]
         traffic.wait(20)
         # For another caBundle the API server connects anew.
-        elsewhere = Endpoint(ca=server.ca + b"\n", url=server.url)
-        with registered(admin, server.configurations(mutating_failure_policy="Fail", endpoint=elsewhere)):
-            traffic.wait(20)
+        endpoint = Endpoint(ca=server.ca + b"\n", url=server.url)
+        register(admin, server.configurations(mutating_failure_policy="Fail", endpoint=endpoint))
+        traffic.wait(20)
     assert wrong(traffic.answers) == []
 
 
@@ -171,10 +170,48 @@ def test_one_of_two_servers_is_killed_and_started_again(pair: tuple[Server, Serv
         traffic.wait(40)
         eventually(lambda: wrong(traffic.wait(40)) == [])
         with serving(first.folder, POLICIES, "--drain-seconds=1", backend=first.backend) as again:
-            eventually(again.decisions)
+            assert second.stop() == 0
             assert wrong(traffic.wait(40)) == []
-    assert {answer.status for answer in wrong(traffic.answers)} <= {500}
-    assert all(
-        FAILED.format("mutate") in each.message or FAILED.format("validate") in each.message
-        for each in wrong(traffic.answers)
-    )
+            assert again.decisions()
+    failed = wrong(traffic.answers)
+    assert {answer.status for answer in failed} <= {500}
+    assert [answer for answer in failed if "failed calling webhook" not in answer.message] == []
+
+
+def test_who_is_turned_away_is_told_when_to_come_again_and_is_served_then(
+    tmp_path_factory: pytest.TempPathFactory, admin: Kubectl, tenant: Kubectl
+) -> None:
+    with (
+        serving(tmp_path_factory.mktemp("server"), POLICIES, "--threads=1") as server,
+        registered(admin, server.configurations(mutating_failure_policy="Fail")),
+        ThreadPoolExecutor(1) as pool,
+    ):
+
+        def create_meanwhile() -> bool:
+            occupied = pool.submit(occupy, server)
+            result = tenant.create(OBJECTS[GOOD], DRY_RUN)
+            assert (result.code, occupied.result()) == (0, 200), result.stderr
+            return server.metrics().get('batchwarden_bad_requests_total{status="503"}', 0) > 0
+
+        eventually(create_meanwhile)
+
+
+def occupy(server: Server) -> int:
+    """Keep one thread of a server busy for some tenths of a second, with an object of ten thousand containers."""
+    container = TEMPLATE["spec"]["containers"][0]
+    containers = [{**container, "name": f"c{number}"} for number in range(10_000)]
+    manifest = job("large", template={"spec": {"restartPolicy": "Never", "containers": containers}})
+    request = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "batch", "version": "v1", "kind": "Job"},
+        "operation": "CREATE",
+        "namespace": "default",
+        "name": "large",
+        "userInfo": {"username": "tenant"},
+        "object": manifest,
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    connection = HTTPSConnection("127.0.0.1", server.backend.port, context=server.trust, timeout=30)
+    with closing(connection):
+        connection.request("POST", "/validate", json.dumps(review), {"Content-Type": "application/json"})
+        return connection.getresponse().status

@@ -1,4 +1,4 @@
-"""What the user wrote is never changed, and what he did not write is filled in, by whichever verb of kubectl it comes."""
+"""What the user wrote is never changed, and what he did not write is filled in, by whichever verb it comes."""
 
 import json
 from collections.abc import Callable
@@ -79,6 +79,7 @@ FILLED = [
 of_each_field = pytest.mark.parametrize("filled", FILLED, ids=[filled.field for filled in FILLED])
 by_either_apply = pytest.mark.parametrize("apply", [Kubectl.apply, Kubectl.apply_server_side], ids=["client", "server"])
 
+
 @pytest.fixture(scope="module", autouse=True)
 def policies(server: Server) -> None:
     server.use(POLICIES)
@@ -111,7 +112,7 @@ def wanted(spec: Object) -> dict[str, Any]:
 @by_either_apply
 def test_what_is_absent_is_written_told_and_noted(apply: Apply, tenant: Kubectl) -> None:
     result = apply(tenant, cron_job("nightly"))
-    assert (0, TOLD) == (result.code, result.warnings)
+    assert (result.code, result.warnings) == (0, TOLD)
     spec, note = nightly(tenant)
     assert WRITTEN == wanted(spec) == note
 
@@ -120,13 +121,15 @@ def test_what_is_absent_is_written_told_and_noted(apply: Apply, tenant: Kubectl)
 @by_either_apply
 def test_what_kubernetes_filled_in_becomes_the_default(apply: Apply, filled: Filled, tenant: Kubectl) -> None:
     manifest = strict(filled.kind("one"))
-    assert 0 == apply(tenant, manifest).code
+    assert apply(tenant, manifest).code == 0
     assert filled.by_us == tenant.get_json(target(manifest))["spec"][filled.field]
 
 
 @of_each_field
 @by_either_apply
-def test_what_the_user_wrote_stays_be_it_what_kubernetes_fills_in(apply: Apply, filled: Filled, tenant: Kubectl) -> None:
+def test_what_the_user_wrote_stays_be_it_what_kubernetes_fills_in(
+    apply: Apply, filled: Filled, tenant: Kubectl
+) -> None:
     manifest = filled.kind("one", **{filled.field: filled.by_kubernetes})
     applied = apply(tenant, manifest)
     assert filled.by_kubernetes == tenant.get_json(target(manifest))["spec"][filled.field]
@@ -149,7 +152,7 @@ def test_an_unchanged_apply_writes_nothing_and_asks_nobody(apply: Apply, tenant:
     apply(tenant, cron_job("nightly"))
     before, asked = tenant.get_json("cronjob/nightly"), server.decisions()
     again = apply(tenant, cron_job("nightly"))
-    assert (0, []) == (again.code, again.warnings)
+    assert (again.code, again.warnings) == (0, [])
     assert before == tenant.get_json("cronjob/nightly")
     assert asked == server.decisions()
 
@@ -158,10 +161,10 @@ def test_an_unchanged_apply_writes_nothing_and_asks_nobody(apply: Apply, tenant:
 def test_a_change_elsewhere_leaves_what_was_written(apply: Apply, tenant: Kubectl) -> None:
     apply(tenant, cron_job("nightly"))
     changed = apply(tenant, cron_job("nightly", timeZone="Etc/UTC"))
-    assert (0, []) == (changed.code, changed.warnings)
+    assert (changed.code, changed.warnings) == (0, [])
     spec, note = nightly(tenant)
-    assert ("Etc/UTC", WRITTEN) == (spec["timeZone"], wanted(spec))
-    assert WRITTEN == note
+    assert (spec["timeZone"], wanted(spec)) == ("Etc/UTC", WRITTEN)
+    assert note == WRITTEN
 
 
 @pytest.mark.parametrize("change", [{}, {"timeZone": "Etc/UTC"}], ids=["the same", "more"])
@@ -176,7 +179,7 @@ def test_what_a_move_to_server_side_apply_undoes_is_written_again(
     spec, note = nightly(tenant)
     assert WRITTEN == wanted(spec) == note
     asked = server.decisions()
-    assert [] == tenant.apply_server_side(strict(cron_job("nightly", **change))).warnings
+    assert tenant.apply_server_side(strict(cron_job("nightly", **change))).warnings == []
     assert asked == server.decisions()
 
 
@@ -205,22 +208,26 @@ def test_an_explicit_value_that_is_taken_away_becomes_the_default(apply: Apply, 
 @by_either_apply
 def test_a_default_that_the_user_takes_for_his_own_is_his(apply: Apply, tenant: Kubectl) -> None:
     apply(tenant, strict(cron_job("nightly")))
-    assert [] == apply(tenant, strict(cron_job("nightly", concurrencyPolicy="Forbid"))).warnings
+    assert apply(tenant, strict(cron_job("nightly", concurrencyPolicy="Forbid"))).warnings == []
     refused = apply(tenant, strict(cron_job("nightly", concurrencyPolicy="Allow")))
     assert "spec.concurrencyPolicy is Allow; allowed: Forbid\n" in refused.stderr
     assert [TOLD[2]] == apply(tenant, strict(cron_job("nightly"))).warnings
-    assert WRITTEN == wanted(nightly(tenant)[0])
+    assert wanted(nightly(tenant)[0]) == WRITTEN
 
 
 def test_replace_loses_what_was_written_and_is_given_only_what_is_absent(tenant: Kubectl) -> None:
     tenant.apply(cron_job("nightly"))
     replaced = tenant.replace(cron_job("nightly", timeZone="Etc/UTC"))
-    unclear = {"spec.concurrencyPolicy": "Allow", "spec.successfulJobsHistoryLimit": 3, "spec.failedJobsHistoryLimit": 1}
+    unclear = {
+        "spec.concurrencyPolicy": "Allow",
+        "spec.successfulJobsHistoryLimit": 3,
+        "spec.failedJobsHistoryLimit": 1,
+    }
     spec, note = nightly(tenant)
     assert WRITTEN | unclear == wanted(spec)
-    assert WRITTEN == note | {place: WRITTEN[place] for place in unclear}
+    assert note | {place: WRITTEN[place] for place in unclear} == WRITTEN
     assert [TOLD[0], TOLD[1], TOLD[5]] == replaced.warnings[:3]
-    assert [True] * 3 == ["(yours or Kubernetes')" in line for line in replaced.warnings[3:]]
+    assert ["(yours or Kubernetes')" in line for line in replaced.warnings[3:]] == [True] * 3
     refused = tenant.replace(strict(cron_job("nightly")))
     assert f"CronJob {tenant.namespace}/nightly breaks 2 rules in 3 places" in refused.stderr
 
@@ -230,9 +237,9 @@ def test_replace_by_what_get_returned_keeps_what_was_written(tenant: Kubectl) ->
     stored = tenant.get_json("cronjob/nightly")
     stored["spec"]["suspend"] = True
     replaced = tenant.replace(stored)
-    assert (0, []) == (replaced.code, replaced.warnings)
+    assert (replaced.code, replaced.warnings) == (0, [])
     applied = tenant.apply(strict(cron_job("nightly")))
-    assert 0 == applied.code, applied.stderr
+    assert applied.code == 0, applied.stderr
     spec, note = nightly(tenant)
     assert WRITTEN == wanted(spec) == note
 
@@ -240,15 +247,15 @@ def test_replace_by_what_get_returned_keeps_what_was_written(tenant: Kubectl) ->
 def test_patch_changes_what_it_names_and_nothing_else(tenant: Kubectl) -> None:
     tenant.apply(cron_job("nightly"))
     patched = tenant.patch("cronjob/nightly", {"spec": {"timeZone": "Etc/UTC"}})
-    assert (0, []) == (patched.code, patched.warnings)
+    assert (patched.code, patched.warnings) == (0, [])
     spec, note = nightly(tenant)
     assert WRITTEN == wanted(spec) == note
     removed = tenant.patch("cronjob/nightly", [{"op": "remove", "path": "/spec/startingDeadlineSeconds"}])
     assert [TOLD[5]] == removed.warnings
     own = tenant.patch("cronjob/nightly", {"spec": {"successfulJobsHistoryLimit": 5}})
-    assert ["spec.successfulJobsHistoryLimit is 5; allowed: at most 1 (historyLimits, policy house)"] == own.warnings
+    assert own.warnings == ["spec.successfulJobsHistoryLimit is 5; allowed: at most 1 (historyLimits, policy house)"]
     spec, _ = nightly(tenant)
-    assert WRITTEN | {"spec.successfulJobsHistoryLimit": 5} == wanted(spec)
+    assert wanted(spec) == WRITTEN | {"spec.successfulJobsHistoryLimit": 5}
 
 
 @by_either_apply

@@ -107,6 +107,15 @@ def test_a_job_with_a_forged_owner_is_judged(guard: Guard, bring_in: BringIn, te
     assert guard.refusal in tenant.create_job_from("nightly", "by-hand").stderr
 
 
+@only(ANSWERED)
+def test_a_job_that_is_given_an_owner_later_is_judged(guard: Guard, bring_in: BringIn, tenant: Kubectl) -> None:
+    bring_in(job("once"))
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "8a9b"}
+    assert tenant.patch("job/once", {"metadata": {"ownerReferences": [owner]}}).warnings
+    decisions = guard.judged(f"Job {tenant.namespace}/once")
+    assert [line["operation"] for line in decisions] == ["CREATE", "CREATE", "UPDATE"]
+
+
 def test_a_job_finishes(bring_in: BringIn, admin: Kubectl) -> None:
     bring_in(job("once"))
     finish(admin, "once")
@@ -164,6 +173,14 @@ def test_a_cronjob_is_deleted(bring_in: BringIn, tenant: Kubectl, cascade: str, 
 def free(found: Object) -> list[Any]:
     """Return the items of a List that nobody owns."""
     return [item for item in found["items"] if not item["metadata"].get("ownerReferences")]
+
+
+@only(UNANSWERED)
+def test_a_namespace_is_deleted_with_all_its_jobs(bring_in: BringIn, admin: Kubectl, tenant: Kubectl) -> None:
+    bring_in(cron_job("tick", schedule="@every 1s"))
+    bring_in(job("once"))
+    await_job_of(tenant, "tick")
+    assert admin.delete(f"namespace/{admin.namespace}", "--timeout=30s").code == 0
 
 
 @only(ANSWERED)

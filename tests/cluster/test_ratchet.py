@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.kubectl import Kubectl, Object, Result
+from tests.cluster.kubectl import BREAK_GLASS, Kubectl, Object, Result
 from tests.cluster.serving import Server
 from tests.cluster.workloads import cron_job, job
 
@@ -32,8 +32,6 @@ spec:
     activeDeadline: {maxSeconds: 3600}
 """
 
-# Whoever says so is not judged: it is how these tests make what was there before the policies.
-BREAK_GLASS = ("--as=me", "--as-group=system:masters", "--as-group=batchwarden.io:break-glass")
 NIGHTLY = "cronjob/nightly"
 RESUME = {"spec": {"suspend": False}}
 
@@ -74,7 +72,9 @@ OLD = [
 old = nightly(retries=5, concurrencyPolicy="Replace", startingDeadlineSeconds=None)
 UPDATES: dict[str, Callable[[Kubectl], Result]] = {
     "apply": lambda tenant: tenant.apply({**old, "spec": {**old["spec"], "schedule": "0 4 * * *"}}),
-    "apply --server-side": lambda tenant: tenant.apply_server_side({**old, "spec": {**old["spec"], "timeZone": "Etc/UTC"}}),
+    "apply --server-side": lambda tenant: tenant.apply_server_side(
+        {**old, "spec": {**old["spec"], "timeZone": "Etc/UTC"}}
+    ),
     "replace": lambda tenant: tenant.replace({**old, "spec": {**old["spec"], "schedule": "0 4 * * *"}}),
     "patch": lambda tenant: tenant.patch(NIGHTLY, {"spec": {"schedule": "0 4 * * *"}}),
     "label": lambda tenant: tenant.run("label", NIGHTLY, "team=a"),
@@ -86,7 +86,7 @@ UPDATES: dict[str, Callable[[Kubectl], Result]] = {
 def test_what_was_wrong_before_warns(verb: str, admin: Kubectl, tenant: Kubectl) -> None:
     stands(admin, {**old, "metadata": {"name": "nightly", "labels": {"app": "x"}}})
     updated = UPDATES[verb](tenant)
-    assert (0, OLD) == (updated.code, updated.warnings)
+    assert (updated.code, updated.warnings) == (0, OLD)
 
 
 @pytest.mark.parametrize("apply", [Kubectl.apply, Kubectl.apply_server_side])
@@ -95,9 +95,9 @@ def test_a_default_that_cures_nothing_new_is_not_written(
 ) -> None:
     apply(admin, cron_job("nightly"), *BREAK_GLASS)
     updated = apply(tenant, cron_job("nightly", timeZone="Etc/UTC"))
-    assert 4 == len([line for line in updated.warnings if "; not denied, as it was so before (" in line])
+    assert len([line for line in updated.warnings if "; not denied, as it was so before (" in line]) == 4
     spec = tenant.get_json(NIGHTLY)["spec"]
-    assert ("Allow", None) == (spec["concurrencyPolicy"], spec.get("startingDeadlineSeconds"))
+    assert (spec["concurrencyPolicy"], spec.get("startingDeadlineSeconds")) == ("Allow", None)
 
 
 RETRIES = "spec.jobTemplate.spec.backoffLimit"
@@ -114,8 +114,16 @@ MEMORY = "spec.jobTemplate.spec.template.spec.containers[0].resources.limits.mem
             nightly(container("main", "8Gi")),
             f'{MEMORY} is 8Gi; allowed: at most 1Gi (container "main")',
         ),
-        (nightly(container("main", "4Gi")), nightly(container("main", None)), f'{MEMORY} is missing (container "main")'),
-        (nightly(container("old", None)), nightly(container("other", None)), f'{MEMORY} is missing (container "other")'),
+        (
+            nightly(container("main", "4Gi")),
+            nightly(container("main", None)),
+            f'{MEMORY} is missing (container "main")',
+        ),
+        (
+            nightly(container("old", None)),
+            nightly(container("other", None)),
+            f'{MEMORY} is missing (container "other")',
+        ),
         (
             nightly(concurrencyPolicy="Allow"),
             nightly(concurrencyPolicy="Replace"),
@@ -129,7 +137,7 @@ def test_what_is_new_or_worse_is_denied(
     stands(admin, before)
     stored = tenant.get_json(NIGHTLY)
     denied = tenant.apply(after)
-    assert (1, []) == (denied.code, denied.warnings)
+    assert (denied.code, denied.warnings) == (1, [])
     assert f"CronJob {tenant.namespace}/nightly breaks 1 rule\n\n  {finding}\n" in denied.stderr
     assert stored == tenant.get_json(NIGHTLY)
 
@@ -181,7 +189,7 @@ def test_a_container_put_before_an_old_one_does_not_take_its_blame(admin: Kubect
 def test_an_old_violator_may_be_suspended_unseen_and_resumed_with_a_warning(admin: Kubectl, tenant: Kubectl) -> None:
     stands(admin, nightly(retries=5))
     suspended = tenant.patch(NIGHTLY, {"spec": {"suspend": True}})
-    assert (0, []) == (suspended.code, suspended.warnings)
+    assert (suspended.code, suspended.warnings) == (0, [])
     resumed = tenant.patch(NIGHTLY, RESUME)
     assert (0, [known(f"{RETRIES} is 5", "backoffLimit")]) == (resumed.code, resumed.warnings)
     assert not tenant.get_json(NIGHTLY)["spec"]["suspend"]
@@ -193,7 +201,10 @@ def test_a_suspended_job_may_be_resumed_with_a_warning_and_not_be_made_worse(adm
     worse = tenant.patch("job/once", {"spec": {"suspend": False, "backoffLimit": 6}})
     assert "breaks 1 rule\n\n  spec.backoffLimit is 6" in worse.stderr
     resumed = tenant.patch("job/once", RESUME)
-    assert (0, [known("spec.backoffLimit is 5; allowed: at most 3", "backoffLimit")]) == (resumed.code, resumed.warnings)
+    assert (0, [known("spec.backoffLimit is 5; allowed: at most 3", "backoffLimit")]) == (
+        resumed.code,
+        resumed.warnings,
+    )
 
 
 def test_a_label_that_brings_a_policy_is_a_change_for_which_one_is_denied(admin: Kubectl, tenant: Kubectl) -> None:
@@ -206,19 +217,19 @@ def test_a_label_that_brings_a_policy_is_a_change_for_which_one_is_denied(admin:
 def test_a_label_that_takes_a_policy_away_may_go(admin: Kubectl, tenant: Kubectl) -> None:
     stands(admin, {**nightly(), "metadata": {"name": "nightly", "labels": {"singleton": "true"}}})
     unlabelled = tenant.run("label", NIGHTLY, "singleton-")
-    assert (0, []) == (unlabelled.code, unlabelled.warnings)
+    assert (unlabelled.code, unlabelled.warnings) == (0, [])
 
 
 def test_an_annotation_is_nobodys_business(admin: Kubectl, tenant: Kubectl, server: Server) -> None:
     stands(admin, nightly(retries=5))
     asked = server.decisions()
-    assert [] == tenant.run("annotate", NIGHTLY, "why=because").warnings
+    assert tenant.run("annotate", NIGHTLY, "why=because").warnings == []
     assert asked == server.decisions()
 
 
 def test_what_was_there_before_its_policy_warns_once_there_is_one(tenant: Kubectl, server: Server) -> None:
     server.use("")
-    assert [] == tenant.apply(nightly(retries=5)).warnings
+    assert tenant.apply(nightly(retries=5)).warnings == []
     server.use(POLICIES)
     updated = tenant.apply(nightly(retries=5, timeZone="Etc/UTC"))
     assert (0, [known(f"{RETRIES} is 5", "backoffLimit")]) == (updated.code, updated.warnings)

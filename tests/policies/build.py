@@ -1,7 +1,7 @@
 """What to judge and what to judge it by, as plain values: objects as writers leave them, policies and exceptions."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,7 +136,7 @@ def made_of(*rules: Rule[Any], name: str = "p", action: Action = Action.DENY, na
     )
 
 
-def asks(path: Path, *allowed: object, write: object = None, **options: Any) -> Rule[RuleParams]:
+def asks(path: Path, allowed: Collection[object], *, write: object = None, **options: Any) -> Rule[RuleParams]:
     """Make a rule that wants one of these values at a path, and writes one if it is told to; ``name`` names it."""
 
     def check(job: Workload, _params: RuleParams, _facts: Facts) -> Iterator[Finding]:

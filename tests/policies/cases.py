@@ -25,10 +25,11 @@ class Case(Struct, kw_only=True, forbid_unknown_fields=True):
     """One case.
 
     ``with`` is a merge patch (RFC 7386) on the base object, ``pod`` one on its Pod template's spec, wherever that is.
-    ``finds`` lists the paths found, in order, and ``says``, if given, what is said of each. ``defaulted`` maps paths to
-    the values that are written; left out, nothing is. With ``was``, a merge patch that makes the object that this
-    one replaces, ``finds`` lists only what is worse than it was. ``request`` stands for a write at an API server; if not,
-    the object is a file. ``refused`` is instead of all that: what is said where the parameters are wrong.
+    ``finds`` lists the paths found, in order; if given, ``says`` what is said of each, ``why`` how the reason begins,
+    and ``cures`` the values to write, after "e.g." where others do as well. ``defaulted`` maps paths to the values that are
+    written; left out, nothing is. With ``was``, a merge patch that makes the object that this one replaces, ``finds``
+    lists only what is worse than it was. ``request`` stands for a write at an API server; without one, the object is a
+    file. ``refused`` is instead of all that: what is said where the parameters are wrong.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Case(Struct, kw_only=True, forbid_unknown_fields=True):
     limit_range: list[dict[str, Any]] = field(name="limitRange", default_factory=list)
     finds: list[str] = []
     says: list[str] = []
+    why: list[str] = []
+    cures: list[Any] = []
     defaulted: dict[str, Any] = {}
     refused: str = ""
 

@@ -44,8 +44,15 @@ def every_case(ask: Callable[[Case], object]) -> pytest.MarkDecorator:
 
 
 def said(finding: Finding) -> str:
-    """Give the sentence of a finding, less its subject."""
-    return f"{finding.found}; allowed: {finding.allowed}" if finding.allowed else finding.found
+    """Give the sentence of a finding, less its subject, and whether the API server would say so too."""
+    allowed = f"; allowed: {finding.allowed}" if finding.allowed else ""
+    return f"{finding.found}{allowed}{'; refused' if finding.refused else ''}"
+
+
+def cure(finding: Finding) -> object:
+    """Give the value that cures a finding."""
+    assert finding.fix is not None
+    return f"e.g. {finding.fix.value}" if finding.example else finding.fix.value
 
 
 def findings(verdict: Verdict) -> list[Finding]:
@@ -66,6 +73,8 @@ def test_a_case_is_judged_and_defaulted_as_it_says(rule: str, case: Case) -> Non
     found = findings(evaluate(job, case.select(rule, job), before(case, rule)))
     assert case.finds == [render(finding.path) for finding in found]
     assert case.says in ([], [said(finding) for finding in found])
+    assert case.cures in ([], [cure(finding) for finding in found])
+    assert all(finding.why.startswith(why) for finding, why in zip(found, case.why, strict=bool(case.why)))
     result = defaults(job, lambda each: case.select(rule, each), before(case, rule))
     assert result.failures == ()
     assert case.defaulted == {render(at): value for each in result.written for at, value in each.default.writes}
@@ -113,6 +122,7 @@ def test_a_rule_has_cases_that_fail_pass_and_default_and_use_each_parameter(rule
     assert len({case.name for case in cases(rule)}) == len(cases(rule)), "two have the same name"
     own = set(rules()[rule].params.__struct_encode_fields__) - {"action", "reason"}
     assert own - {key for case in judged for key in case.params} == set(), "these parameters are in no case"
+    assert any("; refused" in said for case in judged for said in case.says) == rules()[rule].refusable
     assert set(rules()[rule].kinds) <= {case.kind for case in judged}, "a kind is in no case"
 
 

@@ -5,6 +5,7 @@ import logging
 import resource
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from http import HTTPStatus
 from pathlib import Path
 from threading import Event, Lock
 from typing import Any
@@ -29,7 +30,12 @@ class Program:
             settings[name] = Path(settings[name])
         for name in ("listen", "status_listen"):
             settings[name] = tuple(settings.get(name, ("127.0.0.1", 0)))
-        self.server = Server(ServerSettings(**settings, refused=lambda *refusal: self.refusals.append(refusal)))
+        self.server = Server(ServerSettings(**settings, refused=self.note))
+
+    def note(self, status: int, sentence: str) -> None:
+        self.refusals.append((status, sentence))
+        if status == HTTPStatus.NOT_IMPLEMENTED:
+            raise RuntimeError("on purpose")
 
     def answer(self, environ: dict[str, Any], start: Start) -> Iterator[bytes]:
         path, body = environ["PATH_INFO"], environ["wsgi.input"].read()
@@ -39,6 +45,8 @@ class Program:
             self.released.wait()
         if path == "/crash":
             raise RuntimeError("on purpose")
+        if path == "/exit":
+            sys.exit("on purpose")
         if path == "/large":
             body = bytes(LARGE)
         if path == "/length":

@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
@@ -93,10 +94,8 @@ def start(log: Path, folder: Path, settings: dict[str, Any]) -> Running:
 
 def read_all(sock: socket.socket) -> bytes:
     """Read until the server ends the connection; a reset counts as an end."""
-    data = b""
-    try:
+    data = bytearray()
+    with suppress(ConnectionError, ssl.SSLError):
         while chunk := sock.recv(65536):
             data += chunk
-    except (ConnectionError, ssl.SSLError):
-        return data
-    return data
+    return bytes(data)

@@ -111,7 +111,6 @@ def test_a_client_that_asks_and_sends_at_once_is_not_told(server: Running) -> No
         (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nno colon\r\n\r\n", b"400"),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n", b"411"),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: gold\r\n\r\n", b"501"),
         (b"GET /" + bytes(5000).replace(b"\0", b"x") + b" HTTP/1.1\r\n\r\n", b"414"),
         (b"GET / HTTP/1.1\r\nX: " + bytes(9000).replace(b"\0", b"x") + b"\r\n\r\n", b"431"),
         (b"x" * 40_000, b"431"),
@@ -166,4 +165,12 @@ def test_bytes_that_are_no_tls_end_the_connection(server: Running, sent: bytes) 
 def test_a_crash_is_ours_and_is_logged(server: Running) -> None:
     assert server.ask("/crash") == (500, b"The server failed on this request; its log says why.\n")
     assert "RuntimeError: on purpose" in server.read_log()
+    assert server.ask("/echo", b"unharmed") == (200, b"unharmed")
+
+
+def test_an_error_in_what_is_told_of_a_refusal_ends_that_connection(server: Running) -> None:
+    with server.connect() as sock:
+        sock.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: gold\r\n\r\n")
+        assert read_all(sock) == b""
+    assert "a connection was ended by an error" in server.read_log()
     assert server.ask("/echo", b"unharmed") == (200, b"unharmed")

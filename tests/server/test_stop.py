@@ -134,6 +134,14 @@ def test_it_goes_at_once_when_told_so(
     assert server.end(second) == code
 
 
+def test_it_ends_rather_than_live_without_one_of_its_threads(start: Starter) -> None:
+    server = start()
+    with server.connect() as sock:
+        sock.sendall(b"GET /exit HTTP/1.1\r\n\r\n")
+        assert server.process.wait(PATIENCE) == 1
+    assert "RuntimeError: a thread that answers has died" in server.read_log()
+
+
 def test_a_shell_that_goes_away_is_no_reason_to_stop(start: Starter) -> None:
     server = start()
     server.ports()

@@ -104,12 +104,10 @@ class Connection:
             wants = Wants.NOTHING
         return wants
 
-    def expire(self) -> Wants:
-        """End what took too long; a peer that was sending a request is told so."""
-        if self._step is not Connection._receive or self.idle:
-            return Wants.NOTHING
-        self.refuse(Refusal("408 Request Timeout", "The request took too long to arrive."))
-        return self.advance()
+    def expire(self) -> None:
+        """Go on with the end, since the deadline has passed; a peer that was sending a request is told so."""
+        receives = self._step is Connection._receive and not self.idle
+        self._step = Connection._cut_off if receives else Connection._end
 
     def take_request(self) -> tuple[Any, bytes]:
         """Return the head, gunicorn's ``Request``, and the body of the request that is there."""
@@ -145,7 +143,8 @@ class Connection:
     def _await_request(self) -> None:
         self._request: Any = None
         self.length = 0  # of the body that is being received
-        self.deadline, self._step = monotonic() + self._host.idle_seconds, Connection._receive
+        seconds = self._limits.head_seconds if self._incoming else self._host.idle_seconds
+        self.deadline, self._step = monotonic() + seconds, Connection._receive
 
     def _receive(self) -> Wants:
         while not self._is_whole():
@@ -172,18 +171,20 @@ class Connection:
         del self._incoming[:end]
         if length > self._limits.body_bytes:
             raise Refusal("413 Content Too Large", f"The body may have {self._limits.body_bytes} bytes.")
-        if length > len(self._incoming):
-            self._expect(length)
-        self.length = length
-        return True
-
-    def _expect(self, length: int) -> None:
-        """Receive the rest of a body, if the memory for it is there."""
         if length > _SMALL and not self._host.has_room(length):
             raise Refusal("503 Service Unavailable", "Other large requests are being received; send it again.")
-        self.deadline = monotonic() + self._limits.body_seconds
-        if expects_continue(self._request):
-            self._sock.send(CONTINUE)
+        self.length = length
+        if length > len(self._incoming):
+            self.deadline = monotonic() + self._limits.body_seconds
+            if expects_continue(self._request):
+                self._sock.send(CONTINUE)
+        return True
+
+    def _cut_off(self) -> Wants:
+        raise Refusal("408 Request Timeout", "The request took too long to arrive.")
+
+    def _end(self) -> Wants:
+        return Wants.NOTHING
 
     def _send(self) -> Wants:
         self._flush()

@@ -52,17 +52,18 @@ def mutate(request: AdmissionRequest, context: Context) -> Decision:
     case = open_case(request, context)
     result = case.defaults()
     verdict = result.verdict or engine.refusals(result.job, case.select(result.job), case.before)
-    refused = tuple(each for each in verdict.violations if each.finding.refused and each.action is not Action.AUDIT)
+    refused = [violation for violation in verdict.violations if violation.finding.refused]
     if request.operation == "CREATE" and any(violation.action is Action.DENY for violation in refused):
-        told = structs.replace(verdict, failures=(*verdict.failures, *result.failures))
-        return _deny(structs.replace(case, job=result.job), told, context, lines=_written(result, done=False))
+        whole = structs.replace(verdict, failures=(*verdict.failures, *result.failures))
+        return _deny(structs.replace(case, job=result.job), whole, context, lines=_written(result, done=False))
     done = not (request.dry_run or refused or verdict.having(Action.DENY))
     lines = _written(result, done=done)
+    told = tuple(violation for violation in refused if violation.action is not Action.AUDIT)
     return Decision(
-        warnings=_warnings(result.job, result.failures, refused, lines),
+        warnings=_warnings(result.job, result.failures, told, lines),
         patch=_patch(case.job.raw, result),
         audit=_audit(defaulted=lines, would_default=_audited(result)),
-        violations=refused,
+        violations=told,
         written=result.written,
         failures=result.failures,
     )

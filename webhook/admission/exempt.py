@@ -39,19 +39,11 @@ def _creation(request: AdmissionRequest, settings: Settings) -> str | None:
 def _update(becomes: Mapping[str, Any], was: Mapping[str, Any]) -> str | None:
     if lookup(becomes, ("metadata", "deletionTimestamp")) is not None:
         return "being deleted"
-    if _part(becomes, "labels") != _part(was, "labels"):
+    labels, before = (mapping(lookup(raw, ("metadata", "labels"))) for raw in (becomes, was))
+    owners, known = (sequence(lookup(raw, ("metadata", "ownerReferences"))) for raw in (becomes, was))
+    if labels != before or any(owner not in known for owner in owners):
         return None
     new, old = mapping(becomes.get("spec")), mapping(was.get("spec"))
-    owners, before = _part(becomes, "ownerReferences"), _part(was, "ownerReferences")
-    if owners == before:
-        if new == old:
-            return "nothing judged is changed"
-        return "only suspended" if new.get("suspend") is True and {**old, "suspend": True} == new else None
-    if new == old and all(owner in sequence(before) for owner in sequence(owners)):
-        return "only orphaned"
-    return None
-
-
-def _part(raw: Mapping[str, Any], key: str) -> object:
-    """Read labels or owner references; empty ones are none."""
-    return lookup(raw, ("metadata", key)) or None
+    if new == old:  # an owner may be gone, as ``kubectl delete --cascade=orphan`` wants it
+        return "nothing judged is changed"
+    return "only suspended" if new.get("suspend") is True and {**old, "suspend": True} == new else None

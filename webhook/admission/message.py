@@ -159,7 +159,7 @@ def flow(value: object) -> str:
 
 def printable(text: str) -> str:
     """Fold white space, and drop what a terminal might obey."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
+    return " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
 
 
 def quoted(text: str) -> str:

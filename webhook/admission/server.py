@@ -4,7 +4,6 @@ gunicorn reads and writes the HTTP; its arbiter and its worker are left out, for
 second process would double the memory while the kubelet restarts a container as well.
 """
 
-import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -96,8 +95,6 @@ class Server:
         plain = Service(status_app, self.status_address, tls=False)
         status = Port(self._status_listener, plain, replace(terms, certificate=None))
         self._ports = main, status
-        gc.collect()
-        gc.freeze()  # what is loaded stays: to look through it again and again takes ... of a request
         main.start(settings.threads)
         status.start(STATUS_THREADS)
         self._log.info("serving on %s:%s, status on %s:%s", *self.address, *self.status_address)
@@ -147,6 +144,7 @@ def _listen(address: tuple[str, int]) -> socket.socket:
             f"cannot listen on {host}:{port}: {reason}; name an address of this machine and a free port"
         ) from error
     listener.settimeout(0)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # what is accepted inherits it
     return listener
 
 

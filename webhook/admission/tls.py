@@ -60,8 +60,6 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.num_tickets = 0  # API servers keep connections instead of resuming sessions
-        context.options |= ssl.OP_NO_TICKET
         context.load_cert_chain(self._chain, self._key, password="")  # an encrypted key would ask the terminal
         return context, _end(self._chain.read_text("utf-8"))
 

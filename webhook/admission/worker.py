@@ -53,6 +53,7 @@ class Port:
         self._turning = Lock()  # held to end a turn
         self._baton = Lock()  # held by the thread whose turn it is
         self._free: set[int] = set()  # the threads that wait for the baton
+        self._threads: list[Thread] = []
         self._next_sweep = 0.0
 
     @property
@@ -64,20 +65,23 @@ class Port:
         """Accept and answer from here on."""
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._free.update(range(threads))
-        for number in range(threads):
-            Thread(target=self._work, args=(number,), daemon=True).start()
+        self._threads = [Thread(target=self._work, args=(number,), daemon=True) for number in range(threads)]
+        for thread in self._threads:
+            thread.start()
 
     def tick(self, now: float) -> None:
         """Replace the thread that is stuck, refuse what none is left for, and enforce the time limits."""
         if self._turn:
             self._replace_if_stuck(self._turn, now)
-        elif not self._free:
+        elif not self._free:  # pragma: no branch - else one is about to take its turn
             self._poll(0)
             while connection := self._next():
                 self._serve(connection, self._turn_away)
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_SECONDS
             self._sweep(now)
+            if not all(thread.is_alive() for thread in self._threads):
+                raise RuntimeError("a thread that answers has died; without it the server might seem to live")
 
     def stop(self) -> None:
         """Accept what has come, then no more; what is idle may still send a request that is under way."""
@@ -97,8 +101,8 @@ class Port:
     def _work(self, number: int) -> None:
         while True:
             self._baton.acquire()
-            self._free.discard(number)
             turn = self._turn = Turn()
+            self._free.discard(number)
             while self._may_go_on(turn):
                 if connection := self._next():
                     turn.busy_since = monotonic()
@@ -158,7 +162,7 @@ class Port:
                 self._ready.append(key.data)
 
     def _accept(self) -> None:
-        for _ in range(BACKLOG):
+        for _ in range(BACKLOG):  # pragma: no branch - more at once than the kernel keeps for us
             try:
                 sock, peer = self._listener.accept()
             except OSError as error:  # none is left, or it is gone already
@@ -168,21 +172,20 @@ class Port:
             if self.connections >= self.terms.limits.connections:
                 self._close_oldest()
             sock.settimeout(0)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection = Connection(sock, peer, self)
             self._connections.add(connection)
             self._settle(connection, Wants.INPUT)
 
     def _close_oldest(self) -> None:
         """Make room: the connection that has waited longest for its peer is the least missed."""
-        for connection in list(self._parked)[:1]:
-            if self._claim(connection):
-                self._settle(connection, Wants.NOTHING)
+        for connection in filter(self._claim, list(self._parked)[:1]):
+            self._settle(connection, Wants.NOTHING)
 
     def _sweep(self, now: float) -> None:
-        for connection in list(self._parked):
-            if connection.deadline <= now and self._claim(connection):
-                self._settle(connection, connection.expire())
+        late = [connection for connection in list(self._parked) if connection.deadline <= now]
+        for connection in filter(self._claim, late):
+            connection.expire()
+            self._serve(connection, self._turn_away)
 
     def _claim(self, connection: Connection) -> bool:
         """Take a connection from the poller; of several threads that try, one is told that it has it."""
