@@ -1,6 +1,7 @@
 """Pure: judges an object by the clauses that concern it, and says which defaults to write; it alone calls rules."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from decimal import Decimal
 from typing import NamedTuple, TypeAlias
 
 from msgspec import json, structs
@@ -79,12 +80,18 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
     groups: dict[Key, list[Judgement]] = {}
     for judgement in judgements:
         groups.setdefault((judgement.clause.rule.key, judgement.place), []).append(judgement)
-    violations = [Violation(tuple(sorted(group, key=lambda each: STRENGTH[each.action]))) for group in groups.values()]
+    violations = [Violation(tuple(sorted(group, key=_weight))) for group in groups.values()]
     return tuple(sorted(violations, key=lambda violation: document_order(job.raw, violation.finding.path)))
 
 
+def _weight(judgement: Judgement) -> tuple[int, Decimal | float]:
+    """Put the strongest action first, and the tightest bound: what cures that cures the others."""
+    excess = judgement.finding.excess
+    return STRENGTH[judgement.action], -excess[1] if excess else 0
+
+
 def defaults(job: Workload, select: Select, before: Before | None = None) -> Defaulting:
-    """Work out which defaults to write; on an update only what cures a fault that the old object did not have.
+    """Work out which defaults to write; on an update only what cures a new fault, or restores our own.
 
     ``select`` is asked again once labels were written, since they may bring further policies. The common way writes the
     first candidate for each field and judges once; only where that would be denied for something new are they tried one
@@ -182,7 +189,7 @@ class _Offer:
     def _look(self, job: Workload) -> None:
         """Select the clauses for the object as it stands, and, on an update, the faults to cure."""
         self.selection = self.select(job)
-        self.cures = None
+        self.cures: Collection[Key] = ()
         if self.before is not None:
             self.cures = {violation.key for violation in self.judge(job).violations if not violation.known}
 
@@ -195,10 +202,22 @@ class _Offer:
             if not concerned or _held_back(job, clause, self.selection):
                 continue
             for default in self._defaults(job, clause):
-                at = place(job.raw, default.path)
-                if self.cures is None or (rule.key, at) in self.cures:
-                    found.setdefault(at, []).append(Written(clause, default, at))
+                if job.is_open(default.path):
+                    written = Written(clause, default, place(job.raw, default.path))
+                    if self._is_due(written):
+                        found.setdefault(written.place, []).append(written)
         return found
+
+    def _is_due(self, written: Written) -> bool:
+        """Whether it may be written: always on creation; on an update if it cures, or restores what we had written.
+
+        A move to server-side apply and a replace drop what a webhook had put in.
+        """
+        if self.before is None or (written.clause.rule.key, written.place) in self.cures:
+            return True
+        old, path = self.before.job.raw, written.default.path
+        ours = defaulted(old).get(written.place)
+        return ours is not None and lookup(old, path) == ours and place(old, path) == written.place
 
     def _defaults(self, job: Workload, clause: Clause) -> list[Default]:
         wanted = clause.rule.defaults

@@ -5,6 +5,8 @@ https://kubernetes.io/docs/concepts/policy/limit-range/
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import ROUND_CEILING, Decimal
+from math import inf
 from typing import NamedTuple
 
 from msgspec import structs
@@ -14,6 +16,7 @@ from policies.fields import NOTHING, Path, mapping, sequence
 from policies.rule import Amount, Default, Finding, LimitRange, missing
 from policies.workload import Container, Workload, readable
 
+MEBI = Decimal(2**20)
 EXAMPLES: Mapping[str, Amount] = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
 
 
@@ -80,6 +83,21 @@ def over(share: Share, ceilings: Mapping[str, Amount] | None) -> Iterator[Findin
         why = "One Job must not take what the others need."
         yield Finding(path=share.path, found=found, allowed=f"at most {most}", why=why, excess=("over", excess),
                       fix=Default(share.path, most))  # fmt: skip
+
+
+def far_below(share: Share, bound: Share, ratios: Mapping[str, float]) -> Iterator[Finding]:
+    """Find a request that its limit exceeds by more than the ratio of its resource."""
+    resource = str(share.path[-1])
+    most = quantity.parse(ratios.get(resource, 0))
+    asked, held = quantity.parse(share.amount), quantity.parse(bound.amount or 0)
+    if not most or held <= asked * most:
+        return
+    unit = Decimal("0.001") if resource == "cpu" else MEBI if held / most >= MEBI else Decimal(1)
+    rounded = (held / most / unit).to_integral_value(ROUND_CEILING) * unit
+    least = quantity.format(rounded, "" if resource == "cpu" else "1Mi")
+    yield Finding(path=share.path, found=f"is {share.amount}, the limit {bound.amount}", allowed=f"at least {least}",
+                  why="A node full of such Pods cannot keep its promises.", fix=Default(share.path, least),
+                  excess=("ratio", held / asked if asked else inf))  # fmt: skip
 
 
 def resources(*named: Iterable[str] | None) -> list[str]:

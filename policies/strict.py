@@ -12,6 +12,7 @@ from policies.fields import Path, lookup, mapping, put
 
 T = TypeVar("T")
 MOST_SHOWN: Final = 60
+UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 
 
 class InvalidObjectError(ValueError):
@@ -41,7 +42,9 @@ def decode(value: object, into: type[T]) -> T:
         if error.__cause__ is not None:
             raise InvalidObjectError(path, fault) from error  # the sentence of a type's own __post_init__
         at = _type_at(inspect.type_info(into), path)
-        raise InvalidObjectError(path, _explain(fault or where, path, lookup(value, path), at)) from error
+        unknown = UNKNOWN.fullmatch(fault or where)
+        place = (*path, unknown[1]) if unknown else path
+        raise InvalidObjectError(place, _explain(fault or where, path, lookup(value, path), at)) from error
 
 
 def _culprit(value: object, into: type, path: Path, fault: str) -> str:
@@ -70,7 +73,7 @@ def _explain(fault: str, path: Path, value: object, at: inspect.Type) -> str:
     """Say it in the words of the file, with what is allowed."""
     name = _name(path)
     kind = _bare(at)
-    if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", fault, re.DOTALL):
+    if unknown := UNKNOWN.fullmatch(fault):
         noun = "rule" if name == "rules" else "field"
         return f"unknown {noun} {_shown(unknown[1])}{_near(unknown[1], kind)}; allowed: {_or(_choices(kind))}"
     if missing := re.fullmatch(r"Object missing required field `(.*)`", fault):

@@ -53,7 +53,7 @@ class Section(Struct, frozen=True, gc=False):
     def text(self, key: str) -> Field[str]:
         """Read a string."""
         value = self.raw.get(key)
-        if type(value) is str:
+        if type(value) is str and value:  # an empty one is absent to the API server, too
             return Field((*self.path, key), value, written=True)
         return Field((*self.path, key), self.filled.get(key), written=False)
 
@@ -147,11 +147,10 @@ class Workload:
         Sources: Argo CD "Resource Tracking" and "Resource Hooks", Flux "Kustomization" and "HelmRelease" labels, Helm
         "Chart Hooks" and "Labels".
         """
-        return next((tool for tool, key, value in TRACKS if self._marked(key, value)), None)
-
-    def _marked(self, key: str, value: str | None) -> bool:
-        found = self.annotations.get(key, self.labels.get(key))
-        return found is not None and value in (None, found)
+        if self.labels.get("app.kubernetes.io/managed-by") == "Helm":
+            return "Helm"
+        marks = [*self.labels, *self.annotations]
+        return next((tool for tool, prefix in TRACKS if any(mark.startswith(prefix) for mark in marks)), None)
 
     def all_containers(self) -> Iterator[Container]:
         """Go through init containers and sidecars, then the main containers."""
@@ -191,16 +190,14 @@ class Workload:
 
 
 TRACKS = (
-    ("Argo CD", "argocd.argoproj.io/tracking-id", None),
-    ("Argo CD", "argocd.argoproj.io/instance", None),
-    ("Argo CD", "argocd.argoproj.io/hook", None),
-    ("Flux", "kustomize.toolkit.fluxcd.io/name", None),
-    ("Flux", "helm.toolkit.fluxcd.io/name", None),
-    ("Helm", "helm.sh/hook", None),
-    ("Helm", "meta.helm.sh/release-name", None),
-    ("Helm", "app.kubernetes.io/managed-by", "Helm"),
+    ("Argo CD", "argocd.argoproj.io/"),
+    ("Flux", "kustomize.toolkit.fluxcd.io/"),
+    ("Flux", "helm.toolkit.fluxcd.io/"),
+    ("Helm", "helm.sh/"),
+    ("Helm", "meta.helm.sh/"),
 )
-"""Tool, label or annotation, and the value that counts (None: any)."""
+"""Tool, and what its labels and annotations begin with: in git, before it tracks an object, only hints such as
+``argocd.argoproj.io/sync-wave`` are there."""
 
 
 def readable(amount: object) -> str | int | float | None:

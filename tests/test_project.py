@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("certs", "policies", "webhook")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROVIDERS = packages_distributions()  # which distributions bring a package: slow to ask
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 PIN = re.compile(r"([a-z0-9-]+)==([^ ]+)( ; [^-]+?)?( +--hash=sha256:[0-9a-f]{64})+ *")
 EXCUSE = "# Over budget: "
@@ -58,9 +59,8 @@ def imports(path: Path) -> set[str]:
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
-    known = packages_distributions()
-    foreign = names - sys.stdlib_module_names - {*PACKAGES, "tests"}
-    return {normal(distribution) for name in foreign for distribution in known.get(name, [name])}
+    foreign = names - sys.stdlib_module_names - {*PACKAGES, "deploy", "tests"}
+    return {normal(distribution) for name in foreign for distribution in PROVIDERS.get(name, [name])}
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -90,8 +90,7 @@ def test_tests_import_only_what_is_declared() -> None:
 def test_policies_are_forbidden_every_dependency_but_msgspec() -> None:
     contracts = {contract["id"]: contract for contract in PROJECT["tool"]["importlinter"]["contracts"]}
     forbidden = set(contracts["policies-pure"]["forbidden_modules"])
-    importable = packages_distributions()
-    barred = {normal(origin) for name in forbidden for origin in importable.get(name, [])}
+    barred = {normal(origin) for name in forbidden for origin in PROVIDERS.get(name, [])}
     assert RUNTIME - barred == {"msgspec"}
 
 

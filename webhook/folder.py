@@ -4,13 +4,14 @@ Beside our own objects it may hold ``Namespace`` and ``LimitRange`` manifests, s
 without a cluster.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from policies.fields import mapping
-from policies.objects import KINDS, BatchPolicyException, decode_object, policy
+from policies.objects import KINDS, BatchPolicyException, decode_object, is_ours, policy
 from policies.resources import limit_range
 from policies.selection import Snapshot
 from policies.strict import InvalidObjectError
@@ -31,6 +32,7 @@ class _Collection:
 
     def __init__(self) -> None:
         self.ours: dict[tuple[str, str, str], Any] = {}
+        self.places: dict[tuple[str, str, str], str] = {}
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.limit_ranges: dict[str, list[Mapping[str, Any]]] = {}
         self.faults: list[str] = []
@@ -39,8 +41,10 @@ class _Collection:
         manifest = mapping(document.value)
         version, kind, metadata = (manifest.get(key) for key in ("apiVersion", "kind", "metadata"))
         if not isinstance(version, str) or not isinstance(kind, str):
-            self._fault(document, (), "is no Kubernetes object: apiVersion or kind is missing; add them, or remove it")
-        elif version.partition("/")[0] == "batchwarden.io" or kind in KINDS:
+            self._fault(
+                document, (), "this is no Kubernetes object: apiVersion or kind is missing; add them, or remove it"
+            )
+        elif is_ours(manifest) or kind in KINDS:
             self._take_ours(document)
         elif (version, kind) == ("v1", "Namespace"):
             self.namespaces[str(mapping(metadata).get("name"))] = mapping(mapping(metadata).get("labels"))
@@ -53,15 +57,20 @@ class _Collection:
         except InvalidObjectError as error:
             self._fault(document, error.path, str(error))
             return
-        kind = type(found).__name__
-        key = (kind, "" if kind == "ClusterBatchPolicy" else found.metadata.namespace, found.metadata.name)
+        kind, name = type(found).__name__, found.metadata.name
+        key = (kind, "" if kind == "ClusterBatchPolicy" else found.metadata.namespace, name)
+        first = self.places.setdefault(key, _place(document, ("metadata", "name")))
         if key in self.ours:
-            self._fault(document, ("metadata", "name"), f"{kind} {found.metadata.name} is there twice; rename one")
+            self._fault(document, ("metadata", "name"), f"{kind} {name} is there already, at {first}; rename one")
         self.ours[key] = found
 
     def _fault(self, document: Document, path: tuple[str | int, ...], text: str) -> None:
-        position = document.position(path)
-        self.faults.append(f"{document.source}:{position.line}:{position.column}: {text}")
+        self.faults.append(f"{_place(document, path)}: {text}")
+
+
+def _place(document: Document, path: tuple[str | int, ...]) -> str:
+    position = document.position(path)
+    return f"{document.source}:{position.line}:{position.column}"
 
 
 def load(paths: Iterable[Path]) -> Snapshot:
@@ -111,7 +120,14 @@ class WatchedFolder:
 
     def _look(self) -> frozenset[tuple[str, int, int, int]]:
         """Note name, inode, size and time of each file: a ConfigMap that is mounted changes by a swapped link."""
-        return frozenset(_note(file) for path in self._paths for file in (path, *path.rglob("*")))
+        return frozenset(_note(file) for path in self._paths for file in _walk(path))
+
+
+def _walk(path: Path) -> Iterator[Path]:
+    """Go through a file, or a folder and all in it; what vanishes meanwhile is left out."""
+    yield path
+    for folder, folders, files in os.walk(path):
+        yield from (Path(folder, name) for name in (*folders, *files))
 
 
 def _note(file: Path) -> tuple[str, int, int, int]:

@@ -1,8 +1,7 @@
 """An image names a version that stays what it is.
 
 ``latest``, which no tag means as well, is another image tomorrow: a Job that worked yesterday fails, and nobody knows
-what ran. A digest is the surest name. Registries may be limited to those that somebody answers for.
-What holds ``://`` is no image yet: ``ko`` and its like put one in its place.
+what ran. A digest is the surest name. What holds ``://`` is no image yet: ``ko`` and its like put one in its place.
 
 Source: https://kubernetes.io/docs/concepts/containers/images/#image-names
 
@@ -19,16 +18,16 @@ Allowed::
 
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from msgspec import Meta
 
+from policies import image
 from policies.fields import Path
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
 
 Tags = Annotated[tuple[Text, ...], Meta(max_length=64)]
-From = Annotated[Texts | None, Meta(description="Registries, or repositories in them, of all images; globs.")]
 
 
 class Params(RuleParams, frozen=True):
@@ -36,31 +35,7 @@ class Params(RuleParams, frozen=True):
 
     forbidden_tags: Annotated[Tags, Meta(description="Tags that move; globs.")] = ("latest",)
     require_digest: Annotated[bool, Meta(description="Demand name@sha256:... everywhere.")] = False
-    allowed_registries: From = None
-
-
-class Image(NamedTuple):
-    """An image reference: ``busybox`` is ``docker.io/library/busybox`` in full, with the tag ``latest``."""
-
-    name: str
-    registry: str
-    repository: str
-    tag: str
-    digest: str
-
-
-def parse(reference: str) -> Image:
-    """Take a reference apart as container runtimes do (github.com/distribution/reference, normalize.go)."""
-    name, _, digest = reference.partition("@")
-    folder, slash, last = name.rpartition("/")
-    last, _, tag = last.partition(":")
-    name = folder + slash + last
-    registry, _, rest = name.partition("/")
-    if not rest or not (set(".:") & set(registry) or registry == "localhost" or registry != registry.lower()):
-        registry, rest = "docker.io", name
-    registry = "docker.io" if registry == "index.docker.io" else registry
-    library = "library/" if registry == "docker.io" and "/" not in rest else ""
-    return Image(name, registry, f"{registry}/{library}{rest}", tag or ("" if digest else "latest"), digest)
+    allowed_registries: Annotated[Texts | None, Meta(description="Registries, or repositories there; globs.")] = None
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
@@ -72,21 +47,23 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
 
 
 def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
-    image, registries, faults = parse(written), params.allowed_registries, []
-    name, version = image.name, written.removeprefix(image.name)
-    if params.require_digest and not image.digest:
+    reference, registries, faults = image.parse(written), params.allowed_registries, []
+    name, version = reference.name, written.removeprefix(reference.name)
+    if params.require_digest and not reference.digest:
         version = "@sha256:DIGEST"
         faults.append((", which has no digest", "a digest", "Only a digest says which image will run."))
-    elif not image.digest and any(fnmatchcase(image.tag, tag) for tag in params.forbidden_tags):
+    elif not reference.digest and any(fnmatchcase(reference.tag, tag) for tag in params.forbidden_tags):
         version = ":VERSION"
-        faults.append(("", "a tag that stays or a digest", f"The tag {image.tag} is another image tomorrow."))
+        faults.append(("", "a tag that stays or a digest", f"The tag {reference.tag} is another image tomorrow."))
     if registries and not any(
-        fnmatchcase(at, glob) for glob in registries for at in (image.registry, image.repository)
+        fnmatchcase(at, glob) for glob in registries for at in (reference.registry, reference.repository)
     ):
         whole = "/" in registries[0] and not registries[0].endswith("*")
         name = registries[0] if whole else f"{registries[0].rstrip('/*')}/{name.rpartition('/')[2]}"
         known = " or ".join(registries)
-        faults.append((f", from {image.registry}", f"from {known}", f"Nobody here answers for {image.registry}."))
+        faults.append(
+            (f", from {reference.registry}", f"from {known}", f"Nobody here answers for {reference.registry}.")
+        )
     if faults:
         found, allowed, why = zip(*faults, strict=True)
         yield Finding(
@@ -94,7 +71,7 @@ def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
             found=f"is {written}{''.join(found)}",
             allowed=", ".join(allowed),
             why=" ".join(why),
-            excess=(image.repository, len(faults)),  # the same image with no more faults is no worse
+            excess=(reference.repository, len(faults)),  # the same image with no more faults is no worse
             fix=Default(path, name + version),
             example=True,
         )

@@ -17,22 +17,19 @@ Allowed::
     spec: {template: {spec: {containers: [{name: work, resources: {requests: {cpu: 10m, memory: 16Mi}}}]}}}
 """
 
-from collections.abc import Iterator, Mapping
-from decimal import ROUND_CEILING, Decimal
+from collections.abc import Iterator
 from itertools import product
-from math import inf
 from typing import Annotated
 
 from msgspec import Meta
 
 from policies import quantity
 from policies.fields import Origin
-from policies.resources import Share, lacking, limit, over, request, resources
+from policies.resources import far_below, lacking, limit, over, request, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
 
 WHY = "Without a request the Pod lands on a full node and is the first to be evicted."
-MEBI = Decimal(2**20)
 Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
 Ratios = Annotated[dict[Text, Annotated[float, Meta(ge=1, le=10_000)]], Meta(min_length=1, max_length=16)]
 
@@ -61,23 +58,9 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
         share = request(job, container, resource, facts.limit_range)
         if share.amount is not None:
             yield from over(share, params.max)
-            yield from _far_below(share, limit(job, container, resource, facts.limit_range), ratios)
+            yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios)
         elif resource in params.require:
             yield lacking(share, params.defaults, why=WHY)
-
-
-def _far_below(share: Share, limit: Share, ratios: Mapping[str, float]) -> Iterator[Finding]:
-    resource = str(share.path[-1])
-    most = quantity.parse(ratios.get(resource, 0))
-    asked, bound = quantity.parse(share.amount), quantity.parse(limit.amount or 0)
-    if not most or bound <= asked * most:
-        return
-    unit = Decimal("0.001") if resource == "cpu" else MEBI if bound / most >= MEBI else Decimal(1)
-    rounded = (bound / most / unit).to_integral_value(ROUND_CEILING) * unit
-    least = quantity.format(rounded, "" if resource == "cpu" else "1Mi")
-    yield Finding(path=share.path, found=f"is {share.amount}, the limit {limit.amount}", allowed=f"at least {least}",
-                  why="A node full of such Pods cannot keep its promises.", fix=Default(share.path, least),
-                  excess=("ratio", bound / asked if asked else inf))  # fmt: skip
 
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
@@ -86,7 +69,7 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
         share, own = request(job, container, resource, facts.limit_range), container.amount("limits", resource)
         ours = job.origin((*container.path, "resources", "limits", resource)) is Origin.BATCHWARDEN
         fits = own is None or quantity.parse(amount) <= quantity.parse(own)
-        if (share.amount is None or (ours and share.giver)) and fits and facts.limit_range.admits(resource, amount):
+        if (share.amount is None or ours) and fits and facts.limit_range.admits(resource, amount):
             yield Default(share.path, amount)
 
 

@@ -378,7 +378,12 @@ spec: {action: Audit, rules: {resourceLimits: {defaults: {cpu: 1}}, backoffLimit
 @given(objects, objects)
 def test_nothing_that_is_sent_raises_and_a_patch_once_is_a_patch_twice(raw: Raw, was: Raw) -> None:
     for old in (None, was):
-        asked = {"raw": raw, "was": old, "kind": {"group": "batch", "version": "v1", "kind": raw["kind"]}, "name": "x"}
+        asked: Raw = {
+            "raw": raw,
+            "was": old,
+            "kind": {"group": "batch", "version": "v1", "kind": raw["kind"]},
+            "name": "x",
+        }
         first = answer(mutate, request(**asked), EVERYTHING)
         answer(validate, request(**asked), EVERYTHING)
         stored = patched(raw, first)

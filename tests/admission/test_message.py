@@ -108,6 +108,13 @@ def test_one_rule_broken_in_many_places_is_one_rule() -> None:
     )
 
 
+def test_a_job_made_from_a_cronjob_names_it() -> None:
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "1", "controller": True}
+    made = tweaked(JOB, "metadata.ownerReferences", [owner])
+    message = told(made, "spec: {action: Deny, rules: {activeDeadline: {}}}")
+    assert message.startswith("Job team-a/import, made from CronJob nightly, breaks 1 rule\n")
+
+
 @pytest.mark.parametrize(
     ("manager", "written", "whose"),
     [

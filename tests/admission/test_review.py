@@ -39,7 +39,14 @@ def test_a_review_is_read(content_type: str) -> None:
 
 
 def test_what_a_request_may_leave_out_is_empty() -> None:
-    least = {"uid": UID, "kind": {}, "operation": "DELETE", "userInfo": {}, "object": None, "dryRun": None}
+    least: dict[str, Any] = {
+        "uid": UID,
+        "kind": {},
+        "operation": "DELETE",
+        "userInfo": {},
+        "object": None,
+        "dryRun": None,
+    }
     asked = review.read(body(least), JSON)
     assert (asked.name, asked.namespace, asked.user_info.username, asked.user_info.groups) == ("", "", "", ())
     assert (asked.object, asked.old_object, asked.options, asked.dry_run) == (None, None, None, None)

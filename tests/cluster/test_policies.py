@@ -190,3 +190,32 @@ def test_changed_policies_are_taken_over_and_broken_ones_leave_the_last_good(ser
         assert "  spec.backoffLimit is 5; allowed: at most 3\n" in tenant.create(job("once", backoffLimit=5)).stderr
     server.use(policy("house", {"backoffLimit": {"max": 5}}))
     assert tenant.create(job("once", backoffLimit=5)).code == 0
+
+
+def test_a_job_made_by_hand_from_a_cronjob_is_judged_for_itself(server: Server, tenant: Kubectl) -> None:
+    server.use("")
+    assert tenant.apply(cron_job("nightly")).code == 0
+    server.use(policy("house", RETRIES | {"startingDeadline": {"required": True}}))
+    denied = tenant.create_job_from("nightly", "by-hand")
+    assert (denied.stdout, denied.stderr) == ("", f"""\
+error: failed to create job: admission webhook "validate.batchwarden.io" denied the request: \
+Job {tenant.namespace}/by-hand, made from CronJob nightly, breaks 1 rule
+
+  spec.backoffLimit is 6 (yours or Kubernetes'); allowed: at most 3
+    Work that fails again and again costs as much as work that succeeds.   backoffLimit, policy house
+    backoffLimit: 3
+
+Why: batchwarden explain backoffLimit
+""")  # fmt: skip
+    server.use(policy("house", RETRIES, action="Warn"))
+    warned = tenant.create_job_from("nightly", "by-hand")
+    finding = "spec.backoffLimit is 6 (yours or Kubernetes'); allowed: at most 3 (backoffLimit, policy house)"
+    assert (warned.stdout, warned.warnings) == ("job.batch/by-hand created\n", [finding])
+
+
+def test_a_job_made_by_hand_has_the_defaults_that_its_cronjob_was_given(server: Server, tenant: Kubectl) -> None:
+    server.use(policy("house", {"backoffLimit": {"max": 3, "default": 2}}))
+    assert tenant.apply(cron_job("nightly")).code == 0
+    made = tenant.create_job_from("nightly", "by-hand")
+    assert (made.stdout, made.warnings) == ("job.batch/by-hand created\n", [])
+    assert tenant.get_json("job/by-hand")["spec"]["backoffLimit"] == 2

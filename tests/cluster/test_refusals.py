@@ -1,4 +1,4 @@
-"""What the API server refuses anyway is either repaired, or denied by us first with all else that is wrong beside it."""
+"""What the API server refuses anyway is repaired, or denied by us first with all else that is wrong beside it."""
 
 import re
 from collections.abc import Callable

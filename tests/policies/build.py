@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from policies.engine import evaluate
 from policies.fields import (
     CRON_JOB_SPEC_DEFAULTS,
     JOB_SPEC_DEFAULTS,
@@ -12,6 +13,7 @@ from policies.fields import (
     POD_SPEC_DEFAULTS,
     Path,
     Request,
+    render,
 )
 from policies.objects import (
     BatchPolicy,
@@ -25,6 +27,7 @@ from policies.objects import (
 from policies.rule import Action, Default, Facts, Finding, Rule, RuleParams
 from policies.selection import Selection, Snapshot
 from policies.selector import LabelSelector
+from policies.verdict import Before, Verdict
 from policies.workload import Workload
 from tests.policies.cases import API_VERSION, base, merge
 
@@ -158,3 +161,15 @@ def selecting(
     """Select by these policies, at a fixed moment."""
     snapshot = Snapshot(policies, exceptions, **known)
     return lambda job: snapshot.select(job, at=NOW)
+
+
+def judged(raw: dict[str, Any], *policies: Policy, old: dict[str, Any] | None = None, **known: Any) -> Verdict:
+    """Judge an object by these policies, as an update if there is an old one."""
+    select, job = selecting(*policies, **known), Workload(raw)
+    was = None if old is None else Workload(old)
+    return evaluate(job, select(job), None if was is None else Before(was, select(was)))
+
+
+def told(verdict: Verdict) -> list[tuple[str, str]]:
+    """Give the paths found, each with what is done about it."""
+    return [(render(violation.finding.path), violation.action.value) for violation in verdict.violations]

@@ -26,10 +26,10 @@ class Case(Struct, kw_only=True, forbid_unknown_fields=True):
 
     ``with`` is a merge patch (RFC 7386) on the base object, ``pod`` one on its Pod template's spec, wherever that is.
     ``finds`` lists the paths found, in order; if given, ``says`` what is said of each, ``why`` how the reason begins,
-    and ``cures`` the values to write, after "e.g." where others do as well. ``defaulted`` maps paths to the values that are
-    written; left out, nothing is. With ``was``, a merge patch that makes the object that this one replaces, ``finds``
-    lists only what is worse than it was. ``request`` stands for a write at an API server; without one, the object is a
-    file. ``refused`` is instead of all that: what is said where the parameters are wrong.
+    and ``cures`` the values to write, after "e.g." where others do as well. ``defaulted`` maps paths to the values that
+    are written; left out, nothing is. With ``was``, a merge patch that makes the object that this one replaces,
+    ``finds`` lists only what is worse than it was. ``request`` stands for a write at an API server; without one, the
+    object is a file. ``refused`` is instead of all that: what is said where the parameters are wrong.
     """
 
     name: str

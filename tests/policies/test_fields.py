@@ -279,13 +279,14 @@ def test_a_stale_annotation_proves_nothing() -> None:
         ({"containers": [{"name": "other", "image": "x"}]}, ("containers", 0, "image"), "batchwarden"),
         ({"containers": [{"name": "work", "resources": {}}]}, ("containers", 0, "resources", "limits"), "batchwarden"),
         ({"nodeSelector": {}}, ("nodeSelector", "disk"), "user"),
+        ({"containers": [{"name": "work", "image": "x"}]}, ("containers", 0), "user"),
         ({"tolerations": {}}, ("tolerations", 0, "key"), "user"),
     ],
 )
 def test_containers_are_owned_by_name_and_atomic_fields_as_a_whole(
     applied: dict[str, Any], path: Path, expected: str
 ) -> None:
-    """Each of the values stands in our own note, so that what is not the user's is ours."""
+    """Each value stands in our own note, so that what is not the user's is ours."""
     pod = {
         "containers": [{"name": "work", "image": "x", "resources": {"limits": "x"}}],
         "nodeSelector": {"disk": "x"},
@@ -293,7 +294,7 @@ def test_containers_are_owned_by_name_and_atomic_fields_as_a_whole(
     }
     raw = one_off(pod=pod)
     full = ("spec", "template", "spec", *path)
-    note = {DEFAULTED_ANNOTATION: json.dumps({place(raw, full): "x"})}
+    note = {DEFAULTED_ANNOTATION: json.dumps({place(raw, full): lookup(raw, full)})}
     owner = entry("kubectl", "Apply", {"spec": {"template": {"spec": applied}}})
     raw = merge(raw, {"metadata": {"managedFields": [owner], "annotations": note}})
     assert expected == origin(raw, full, None, Request("kubectl")).value

@@ -76,6 +76,7 @@ TOLD: dict[str, dict[str, Any]] = {
     "cronjob-singleton-that-overlaps": {"denied": {"concurrencyPolicy"}},
     "cronjob-that-hides-its-failures": {"warned": {"historyLimits", "startingDeadline"}},
     "cronjob-without-starting-deadline": {"written": {"startingDeadlineSeconds": 300}},
+    "job-from-a-foreign-registry": {"denied": {"imageTag"}},
     "job-kept-for-a-year": {"denied": {"ttlAfterFinished"}},
     "job-migration-left-to-defaults": {"written": {"backoffLimit": 0, "restartPolicy": "Never"}},
     "job-migration-that-retries": {"denied": {"backoffLimit", "restartPolicy"}},

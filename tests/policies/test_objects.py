@@ -96,7 +96,7 @@ def refused(raw: Any) -> tuple[Path, str]:
         (
             ("specs",),
             {},
-            (),
+            ("specs",),
             'unknown field "specs" (did you mean spec?); allowed: apiVersion, metadata, spec or status',
         ),
         ((*SPEC, "rules"), GONE, SPEC, "rules is missing; it is required"),
@@ -106,7 +106,7 @@ def refused(raw: Any) -> tuple[Path, str]:
         (
             (*SPEC, "rules", "restart_policy"),
             {},
-            (*SPEC, "rules"),
+            (*SPEC, "rules", "restart_policy"),
             f'unknown rule "restart_policy" (did you mean restartPolicy?); allowed: {RULES}',
         ),
         (
@@ -118,7 +118,7 @@ def refused(raw: Any) -> tuple[Path, str]:
         (
             (*SPEC, "rules", "restartPolicy", "allow"),
             ["Never"],
-            (*SPEC, "rules", "restartPolicy"),
+            (*SPEC, "rules", "restartPolicy", "allow"),
             'unknown field "allow" (did you mean allowed?); allowed: allowed, default, action or reason',
         ),
         (
@@ -211,7 +211,7 @@ def test_a_policy_is_refused_with_place_sentence_and_what_is_allowed(
 
 def test_a_tenants_policy_chooses_no_namespaces() -> None:
     where, sentence = refused(put(LOCAL, (*SPEC, "namespaceSelector"), {}))
-    assert where == SPEC
+    assert where == (*SPEC, "namespaceSelector")
     assert sentence.endswith(f"allowed: {FIELDS.replace(', exceptions', ' or exceptions')}")
 
 
@@ -250,7 +250,7 @@ def test_a_tenants_policy_chooses_no_namespaces() -> None:
         (
             "expires",
             "2027-03-31T00:00:00Z",
-            (),
+            ("expires",),
             f'unknown field "expires" (did you mean expiresAt?); allowed: {TERMS_OF_EXCEPTION}',
         ),
     ],

@@ -76,8 +76,8 @@ class Needy(Struct, frozen=True, forbid_unknown_fields=True):
         ({"inner": None}, ("inner",), "inner has no value; write inner: {} for its built-in values"),
         ({"inner": {"size": "1"}}, ("inner", "size"), 'size is "1"; allowed: a whole number'),
         ({"inner": {"size": 13}}, ("inner",), "size is 13; allowed: anything else - at `$.size`"),
-        ({"inner": {"sise": 1}}, ("inner",), 'unknown field "sise" (did you mean size?); allowed: size'),
-        ({"inner": {"x\n`$": 1}}, ("inner",), 'unknown field "x\\n`$"; allowed: size'),
+        ({"inner": {"sise": 1}}, ("inner", "sise"), 'unknown field "sise" (did you mean size?); allowed: size'),
+        ({"inner": {"x\n`$": 1}}, ("inner", "x\n`$"), 'unknown field "x\\n`$"; allowed: size'),
         ({"optional": 5}, ("optional",), "optional is 5; allowed: a mapping, with size"),
         ({"optional": {"size": []}}, ("optional", "size"), "size is an empty list; allowed: a whole number"),
         (

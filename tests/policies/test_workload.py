@@ -46,7 +46,7 @@ def test_a_number_is_what_counts_written_or_filled_in(written: dict[str, Any], r
     ("written", "read"),
     [
         ({}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
-        ({"concurrencyPolicy": ""}, Field(("spec", "concurrencyPolicy"), "", written=True)),
+        ({"concurrencyPolicy": ""}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
         ({"concurrencyPolicy": ["Forbid"]}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
     ],
 )
@@ -117,7 +117,7 @@ def test_the_controller_is_the_owner_that_says_so(owners: Any, controller: Any) 
         ({"annotations": {"meta.helm.sh/release-name": "app"}}, "Helm"),
         ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, "Helm"),
         ({"labels": {"app.kubernetes.io/managed-by": "make"}}, None),
-        ({"labels": {"helm.sh/hooks": "x"}}, None),
+        ({"labels": {"helmet.sh/hook": "x"}}, None),
     ],
 )
 def test_whoever_would_create_it_again_is_named(metadata: dict[str, Any], tracker: str | None) -> None:

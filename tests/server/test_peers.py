@@ -91,7 +91,7 @@ def say(server: Running, sent: bytes) -> socket.socket:
 def test_a_peer_that_stops_is_cut_off(
     start: Starter, limit: str, begin: Callable[[Running], socket.socket], told: bytes
 ) -> None:
-    server = start(limits={limit: 0.2})
+    server = start(limits={limit: 0.1})
     with begin(server) as sock:
         answer = read_all(sock)
     assert answer.startswith(told) if told else not answer
@@ -103,27 +103,27 @@ def test_a_peer_that_stops_is_cut_off(
 def test_a_peer_that_does_not_listen_is_cut_off(
     start: Starter, limit: str, begin: Callable[[Running], socket.socket]
 ) -> None:
-    server = start(limits={limit: 0.2})
+    server = start(limits={limit: 0.1})
     with begin(server):
         until(lambda: server.fact("connections") == 0)
 
 
 @pytest.mark.parametrize(("limit", "sent"), [("head_seconds", HEAD[:-4] + b"\r\n"), ("body_seconds", HEAD)])
 def test_dripping_a_request_does_not_prolong_its_time(start: Starter, limit: str, sent: bytes) -> None:
-    server = start(limits={limit: 0.3})
+    server = start(limits={limit: 0.2})
     with say(server, sent) as sock:
         assert drip(sock, bytes(1000)).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
 def test_dripping_a_request_sent_ahead_does_not_prolong_its_time(start: Starter) -> None:
-    server = start(limits={"head_seconds": 0.3})
+    server = start(limits={"head_seconds": 0.2})
     with say(server, b"GET /echo HTTP/1.1\r\n\r\n" + HEAD[:20]) as sock:
         assert sock.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
         assert drip(sock, bytes(1000)).startswith(b"HTTP/1.1 408 Request Timeout\r\n")
 
 
 def test_dripping_a_handshake_does_not_prolong_its_time(start: Starter) -> None:
-    server = start(limits={"handshake_seconds": 0.3})
+    server = start(limits={"handshake_seconds": 0.2})
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     with pytest.raises(ssl.SSLWantReadError):
         server.trust.wrap_bio(incoming, outgoing, server_hostname="localhost").do_handshake()
@@ -132,7 +132,7 @@ def test_dripping_a_handshake_does_not_prolong_its_time(start: Starter) -> None:
 
 
 def test_dripping_a_record_does_not_prolong_the_time_between_requests(start: Starter) -> None:
-    server = start(limits={"idle_seconds": 0.3})
+    server = start(limits={"idle_seconds": 0.2})
     server.trust.maximum_version = ssl.TLSVersion.TLSv1_2  # whose handshake is followed by no tickets
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = server.trust.wrap_bio(incoming, outgoing, server_hostname="localhost")

@@ -28,10 +28,7 @@ def create_app(context: Callable[[], decide.Context], observer: Observer) -> Fla
     def answer(webhook: str, door: Door) -> Response:
         start = perf_counter()
         asked = review.read(request.get_data(cache=False), request.content_type)
-        try:
-            decision = door(asked, context())
-        except RecursionError:  # no object of an API server is nested so deep
-            raise review.BadReviewError(400, review.TOO_DEEP) from None
+        decision = door(asked, context())
         observer.decided(webhook, asked, decision, perf_counter() - start)
         return Response(review.write(asked, decision), mimetype="application/json")
 

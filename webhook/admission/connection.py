@@ -16,7 +16,6 @@ from webhook.admission.tls import Certificate
 
 _RECORD = 16384  # RFC 8446, 5.1: a TLS record holds no more, and a read returns one
 _SMALL = 65536  # a body that any connection may send, whatever else is being received
-_READS = 16  # in a row from a peer that nobody listens to any more
 
 
 class Wants(IntEnum):
@@ -208,7 +207,4 @@ class Connection:
 
     def _discard(self) -> Wants:
         """Let the peer finish: a close with bytes unread makes the kernel reset the connection, response and all."""
-        for _ in range(_READS):
-            if not self._sock.recv(_SMALL):
-                return Wants.NOTHING
-        return Wants.INPUT
+        return Wants.INPUT if self._sock.recv(_SMALL) else Wants.NOTHING

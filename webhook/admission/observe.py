@@ -128,7 +128,7 @@ class Observer:
         """Record that policies are in force."""
         self._policies.set(len(snapshot.policies))
         names = [policy.name for policy in snapshot.policies]
-        self.log.write("policies", message=f"{len(names)} policies in force", policies=names)
+        self.log.write("policies", message="in force", count=len(names), policies=names)
 
     def not_loaded(self, faults: str) -> None:
         """Record that changed files are broken, so that the last good policies stay in force."""

@@ -155,11 +155,10 @@ class Port:
         connection.refuse(_OVERLOADED)
 
     def _poll(self, timeout: float | None) -> None:
-        for key, _ in self._selector.select(timeout):
-            if key.data is None:
-                self._accept()
-            elif self._claim(key.data):
-                self._ready.append(key.data)
+        events = [key.data for key, _ in self._selector.select(timeout)]
+        self._ready.extend(connection for connection in events if connection and self._claim(connection))
+        if None in events:  # the listener
+            self._accept()
 
     def _accept(self) -> None:
         for _ in range(BACKLOG):  # pragma: no branch - more at once than the kernel keeps for us
@@ -190,7 +189,7 @@ class Port:
     def _claim(self, connection: Connection) -> bool:
         """Take a connection from the poller; of several threads that try, one is told that it has it."""
         claimed = self._parked.pop(connection, False)
-        if claimed:
+        if claimed:  # pragma: no branch - else another thread was faster
             self._selector.unregister(connection.fd)
         return claimed
 

@@ -1,0 +1,3 @@
+module batchwarden.io/bench
+
+go 1.26

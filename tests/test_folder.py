@@ -1,0 +1,316 @@
+"""A folder of policies is read whole or not at all, and followed while it changes, to the end of its watch."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from time import monotonic, sleep
+from typing import Any
+
+import pytest
+
+from policies.selection import Snapshot
+from policies.workload import Workload
+from webhook.folder import PolicyFilesError, WatchedFolder, load
+
+AT = datetime(2026, 6, 1, tzinfo=UTC)
+PATIENCE = 20  # seconds after which what does not come is taken for never
+HEAD = "apiVersion: batchwarden.io/v1alpha1\n"
+POLICY = HEAD + "kind: ClusterBatchPolicy\nmetadata: {name: %s}\nspec: {rules: {restartPolicy: {}}}\n"
+NO_OBJECT = "this is no Kubernetes object: apiVersion or kind is missing; add them, or remove it"
+WHOLE = f"""
+{POLICY % "house"}
+---
+{HEAD}
+kind: BatchPolicy
+metadata: {{name: house, namespace: team-a}}
+spec: {{exceptions: {{}}, rules: {{activeDeadline: {{}}, resourceLimits: {{}}}}}}
+---
+{HEAD}
+kind: BatchPolicyException
+metadata: {{name: legacy, namespace: team-a}}
+spec:
+  {{policies: [house], rules: [activeDeadline], selector: {{}}, reason: R, owner: me, expiresAt: "2026-06-02T00:00:00Z"}}
+---
+{HEAD}
+kind: ClusterBatchPolicy
+metadata: {{name: restricted}}
+spec: {{namespaceSelector: {{matchLabels: {{level: restricted}}}}, rules: {{backoffLimit: {{max: 3}}}}}}
+---
+apiVersion: v1
+kind: List
+items:
+- {{apiVersion: v1, kind: Namespace, metadata: {{name: team-a, labels: {{level: restricted}}}}}}
+- {{apiVersion: v1, kind: Namespace, metadata: {{name: team-b}}}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {{name: first, namespace: team-a}}
+spec: {{limits: [{{type: Container, default: {{memory: 1Gi}}}}]}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {{name: second, namespace: team-a}}
+spec: {{limits: [{{type: Container, default: {{cpu: 1}}}}]}}
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {{name: in-no-namespace}}
+spec: {{limits: [{{type: Container, default: {{cpu: 2}}}}]}}
+---
+apiVersion: other.example.com/v1
+kind: Namespace
+metadata: {{name: team-b, labels: {{level: restricted}}}}
+---
+apiVersion: other.example.com/v1
+kind: LimitRange
+metadata: {{name: x, namespace: team-b}}
+spec: {{limits: [{{type: Container, default: {{memory: 1Gi}}}}]}}
+---
+apiVersion: apps/v1
+kind: Deployment
+spec: [what it holds, is not ours to judge]
+"""
+
+
+def selected(snapshot: Snapshot, namespace: str) -> tuple[list[str], list[str], Any]:
+    """Select for a Job: which rules judge it, which of them an exception lifts, and what containers are given."""
+    selection = snapshot.select(Workload({"kind": "Job"}, namespace), at=AT)
+    lifted = [clause.rule.key for clause in selection.clauses if selection.lifting(clause)]
+    return [clause.rule.key for clause in selection.clauses], lifted, selection.facts.limit_range.default
+
+
+def names(snapshot: Snapshot) -> list[str]:
+    return [policy.name for policy in snapshot.policies]
+
+
+def test_policies_exceptions_namespaces_and_limits_are_read(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(WHOLE)
+    snapshot = load([tmp_path])
+    assert selected(snapshot, "team-a") == (
+        ["activeDeadline", "resourceLimits", "restartPolicy", "backoffLimit"],
+        ["activeDeadline"],
+        {"memory": "1Gi", "cpu": 1},
+    )
+    assert selected(snapshot, "team-b") == (["restartPolicy"], [], {})
+    assert selected(snapshot, "default") == (["restartPolicy"], [], {"cpu": 2})
+
+
+def test_a_namespace_or_a_limit_range_that_says_nothing_breaks_nothing(tmp_path: Path) -> None:
+    bare = "apiVersion: v1\nkind: Namespace\n---\napiVersion: v1\nkind: LimitRange\nmetadata: {namespace: null}\n"
+    (tmp_path / "bare.yaml").write_text(bare)
+    assert selected(load([tmp_path]), "default") == ([], [], {})
+
+
+def test_several_paths_make_one_snapshot(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "deep").mkdir(parents=True)
+    for name, place in (("one", "folder/a.yaml"), ("two", "folder/deep/b.yml"), ("three", "c.json")):
+        (tmp_path / place).write_text(POLICY % name)
+    assert names(load([tmp_path / "c.json", tmp_path / "folder"])) == ["one", "three", "two"]
+    assert names(load([])) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        pytest.param("a: b", f"1:1: {NO_OBJECT}", id="values"),
+        pytest.param("- a\n- b", f"1:1: {NO_OBJECT}", id="a list"),
+        pytest.param("apiVersion: v1\nkind: [Namespace]", f"1:1: {NO_OBJECT}", id="a kind that is no word"),
+        pytest.param(
+            POLICY.replace("v1alpha1", "v1") % "x",
+            '1:1: apiVersion is "batchwarden.io/v1"; allowed: batchwarden.io/v1alpha1',
+            id="another version of our group",
+        ),
+        pytest.param(
+            POLICY.replace("batchwarden.io", "batchwarden.dev") % "x",
+            '1:1: apiVersion is "batchwarden.dev/v1alpha1"; allowed: batchwarden.io/v1alpha1',
+            id="our kind in another group",
+        ),
+        pytest.param(
+            HEAD + "kind: ClusterPolicy",
+            "2:1: kind is ClusterPolicy, which is not known; allowed: ",
+            id="another kind of our group",
+        ),
+        pytest.param(
+            POLICY.replace("restartPolicy", "restartPolicies") % "x",
+            '4:16: unknown rule "restartPolicies" (did you mean restartPolicy?); allowed: ',
+            id="unknown rule",
+        ),
+        pytest.param(
+            POLICY.replace("{}", "null") % "x",
+            "4:16: restartPolicy has no value; write restartPolicy: {} for its built-in values",
+            id="a rule without value",
+        ),
+        pytest.param("kind: x: y", "1:8: ", id="no YAML"),
+        pytest.param("a\0b", "1:2: ", id="no text"),
+    ],
+)
+def test_a_fault_is_told_with_file_line_and_column(tmp_path: Path, text: str, fault: str) -> None:
+    (tmp_path / "p.yaml").write_text(text)
+    with pytest.raises(PolicyFilesError) as caught:
+        load([tmp_path])
+    (told,) = caught.value.faults
+    assert told.startswith(f"{tmp_path}/p.yaml:{fault}")
+    assert str(caught.value) == told
+
+
+def test_every_fault_is_told(tmp_path: Path) -> None:
+    (tmp_path / "1.yaml").write_text(f"a: b\n---\n{POLICY % 'good'}---\n{HEAD}kind: X\n")
+    (tmp_path / "2.yaml").write_text("[")
+    with pytest.raises(PolicyFilesError) as caught:
+        load([tmp_path, tmp_path / "nowhere"])
+    starts = [fault.partition(": ")[0] for fault in caught.value.faults]
+    assert starts == [f"{tmp_path}/{place}" for place in ("1.yaml:1:1", "1.yaml:9:1", "2.yaml:1:2", "nowhere")]
+    assert str(caught.value).splitlines() == list(caught.value.faults)
+
+
+def test_the_same_name_twice_is_a_fault_but_not_in_another_kind_or_namespace(tmp_path: Path) -> None:
+    local = (POLICY % "house").replace("Cluster", "").replace("house}", "house, namespace: team-%s}")
+    (tmp_path / "a.yaml").write_text("---\n".join((POLICY % "house", local % "a", local % "b")))
+    assert names(load([tmp_path])) == ["house"] * 3
+    (tmp_path / "b.yaml").write_text("---\n".join((local % "b", (POLICY % "house").replace("}", ", namespace: x}", 1))))
+    with pytest.raises(PolicyFilesError) as caught:
+        load([tmp_path])
+    assert caught.value.faults == (
+        f"{tmp_path}/b.yaml:3:12: BatchPolicy house is there already, at {tmp_path}/a.yaml:13:12; rename one",
+        f"{tmp_path}/b.yaml:8:12: ClusterBatchPolicy house is there already, at {tmp_path}/a.yaml:3:12; rename one",
+    )
+
+
+class Watch:
+    """A watched folder, and what it told."""
+
+    def __init__(self, path: Path) -> None:
+        self.told: list[str] = []
+        self.folder = WatchedFolder(
+            [path], lambda snapshot: self.told.append(",".join(names(snapshot))), self.told.append
+        )
+
+    def until(self, count: int) -> str:
+        """Wait until so much was told, and return the last of it."""
+        end = monotonic() + PATIENCE
+        while len(self.told) < count:
+            assert monotonic() < end, f"told only {self.told}"
+            sleep(0.005)
+        return self.told[-1]
+
+
+@contextmanager
+def watching(path: Path) -> Iterator[Watch]:
+    watch, stop = Watch(path), Event()
+    thread = Thread(target=watch.folder.watch, args=(stop, 0.01))
+    thread.start()
+    try:
+        yield watch
+    finally:
+        stop.set()
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
+def replace(path: Path, text: str) -> None:
+    """Write a file at one blow."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(text)
+    draft.replace(path)
+
+
+def test_a_change_is_taken_over_and_a_broken_one_is_told_and_leaves_the_last(tmp_path: Path) -> None:
+    file = tmp_path / "p.yaml"
+    file.write_text(POLICY % "first")
+    with watching(tmp_path) as watch:
+        assert watch.told == ["first"]
+        first = watch.folder.snapshot
+        replace(file, "a: b")
+        assert watch.until(2) == f"{file}:1:1: {NO_OBJECT}"
+        assert watch.folder.snapshot is first
+        replace(file, POLICY % "second")
+        assert watch.until(3) == "second"
+        assert names(watch.folder.snapshot) == ["second"]
+    assert watch.told[0::2] == ["first", "second"]
+
+
+CHANGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a file more": (lambda folder: replace(folder / "more.yaml", POLICY % "more"), "house,more"),
+    "a file less": (lambda folder: (folder / "p.yaml").unlink(), ""),
+    "a file in place": (lambda folder: (folder / "p.yaml").write_text(POLICY % "house-2"), "house-2"),
+    "a file in a folder": (lambda folder: replace(folder / "deep" / "more.yaml", POLICY % "deep"), "deep,house"),
+    "a folder moved in": (lambda folder: (folder.parent / "aside").rename(folder / "aside"), "aside,house"),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_changes_is_noticed(tmp_path: Path, change: str) -> None:
+    for folder in ("policies", "policies/deep", "aside"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "policies" / "p.yaml").write_text(POLICY % "house")
+    (tmp_path / "aside" / "p.yaml").write_text(POLICY % "aside")
+    make, expected = CHANGES[change]
+    with watching(tmp_path / "policies") as watch:
+        make(tmp_path / "policies")
+        watch.until(2)
+    assert names(watch.folder.snapshot) == (expected.split(",") if expected else [])
+
+
+def test_a_mounted_config_map_changes_by_a_swapped_link(tmp_path: Path) -> None:
+    """The kubelet's AtomicWriter writes a new folder, swaps the link ``..data`` to it, and removes the old folder."""
+    for version in ("one", "two"):
+        (tmp_path / f"..{version}" / "sub").mkdir(parents=True)
+        (tmp_path / f"..{version}" / "p.yaml").write_text(POLICY % version)
+        (tmp_path / f"..{version}" / "sub" / "q.yaml").write_text(POLICY % f"sub-{version}")
+    (tmp_path / "..data").symlink_to("..one")
+    (tmp_path / "p.yaml").symlink_to("..data/p.yaml")
+    (tmp_path / "sub").symlink_to("..data/sub")
+    with watching(tmp_path) as watch:
+        assert watch.told == ["one,sub-one"]
+        (tmp_path / "..next").symlink_to("..two")
+        (tmp_path / "..next").replace(tmp_path / "..data")
+        end = monotonic() + PATIENCE
+        while names(watch.folder.snapshot) != ["sub-two", "two"] and monotonic() < end:
+            sleep(0.005)
+    assert names(watch.folder.snapshot) == ["sub-two", "two"]
+    assert set(watch.told) == {"one,sub-one", "sub-two,two"}
+
+
+def test_a_folder_that_vanishes_leaves_the_last_policies_until_it_is_back(tmp_path: Path) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "p.yaml").write_text(POLICY % "house")
+    (folder / "dangling.yaml").symlink_to("p.yaml")
+    with watching(folder) as watch:
+        folder.rename(tmp_path / "aside")
+        assert watch.until(2) == f"{folder}: there is no such file or folder"
+        assert names(watch.folder.snapshot) == ["house"]
+        (tmp_path / "aside" / "p.yaml").write_text(POLICY % "house-2")
+        (tmp_path / "aside").rename(folder)
+        assert watch.until(3) == "house-2"
+
+
+def test_links_that_lead_nowhere_or_in_a_circle_end_no_watch(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY % "house")
+    with watching(tmp_path) as watch:
+        (tmp_path / "circle").symlink_to(tmp_path)
+        (tmp_path / "nowhere").symlink_to("nothing")
+        watch.until(2)
+        replace(tmp_path / "q.yaml", POLICY % "more")
+        end = monotonic() + PATIENCE
+        while len(watch.folder.snapshot.policies) < 2 and monotonic() < end:
+            sleep(0.005)
+    assert names(watch.folder.snapshot) == ["house", "more"]
+
+
+def test_what_does_not_change_is_not_read_again(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY % "house")
+    with watching(tmp_path) as watch:
+        for _ in range(5):
+            os.utime(tmp_path / "p.yaml", ns=(0, 0))
+            sleep(0.02)
+    assert watch.told == ["house", "house"]
+
+
+def test_broken_files_stop_the_start(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("a: b")
+    with pytest.raises(PolicyFilesError, match="this is no Kubernetes object"):
+        Watch(tmp_path)
