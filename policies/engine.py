@@ -189,6 +189,9 @@ class _Offer:
     def _look(self, job: Workload) -> None:
         """Select the clauses for the object as it stands, and, on an update, the faults to cure."""
         self.selection = self.select(job)
+        self.clauses: dict[Phase, list[Clause]] = {phase: [] for phase in Phase}
+        for clause in self.selection.clauses:
+            self.clauses[clause.rule.phase].append(clause)
         self.cures: Collection[Key] = ()
         if self.before is not None:
             self.cures = {violation.key for violation in self.judge(job).violations if not violation.known}
@@ -196,16 +199,15 @@ class _Offer:
     def _candidates(self, job: Workload, phase: Phase, *, audit: bool = False) -> Mapping[str, list[Written]]:
         """Collect what clauses want written: by place, in their order."""
         found: dict[str, list[Written]] = {}
-        for clause in self.selection.clauses:
+        for clause in self.clauses[phase]:
             rule = clause.rule
-            concerned = rule.phase is phase and job.kind in rule.kinds and (clause.action is Action.AUDIT) is audit
+            concerned = job.kind in rule.kinds and (clause.action is Action.AUDIT) is audit
             if not concerned or _held_back(job, clause, self.selection):
                 continue
             for default in self._defaults(job, clause):
-                if job.is_open(default.path):
-                    written = Written(clause, default, place(job.raw, default.path))
-                    if self._is_due(written):
-                        found.setdefault(written.place, []).append(written)
+                written = Written(clause, default, place(job.raw, default.path))
+                if job.is_open(default.path) and self._is_due(written):
+                    found.setdefault(written.place, []).append(written)
         return found
 
     def _is_due(self, written: Written) -> bool:

@@ -3,6 +3,7 @@
 Source: https://github.com/distribution/reference/blob/main/normalize.go
 """
 
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -16,6 +17,7 @@ class Image(NamedTuple):
     digest: str
 
 
+@lru_cache(maxsize=1024)
 def parse(reference: str) -> Image:
     """Take a reference apart, with what it leaves out filled in."""
     name, _, digest = reference.partition("@")

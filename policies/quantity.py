@@ -39,6 +39,15 @@ def parse(amount: object) -> Decimal:
     raise ValueError("a quantity is text or a number, e.g. 512Mi")
 
 
+def is_quantity(amount: object) -> bool:
+    """Whether ``parse`` reads it."""
+    try:
+        parse(amount)
+    except ValueError:
+        return False
+    return True
+
+
 def format(amount: Decimal, like: str = "") -> str:  # noqa: A001 - read as quantity.format
     """Write an amount as Kubernetes would, in the family of units (binary, decimal, exponent) of ``like``."""
     numerator, denominator = amount.as_integer_ratio()

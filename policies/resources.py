@@ -13,8 +13,8 @@ from msgspec import structs
 
 from policies import quantity
 from policies.fields import NOTHING, Path, mapping, sequence
-from policies.rule import Amount, Default, Finding, LimitRange, missing
-from policies.workload import Container, Workload, readable
+from policies.rule import Default, Finding, LimitRange, missing
+from policies.workload import Amount, Container, Workload, amounts
 
 MEBI = Decimal(2**20)
 EXAMPLES: Mapping[str, Amount] = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
@@ -36,7 +36,7 @@ class Share(NamedTuple):
 def limit(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
     """Find the limit that counts: the container's, the LimitRange's, or the Pod's."""
     path = (*container.path, "resources", "limits", resource)
-    own = container.amount("limits", resource)
+    own = container.limits.get(resource)
     if own is None and resource in given.default:
         return Share(path, given.default[resource], "the namespace's LimitRange")
     void = own is not None and not quantity.parse(own)
@@ -51,11 +51,10 @@ def limit(job: Workload, container: Container, resource: str, given: LimitRange)
 def request(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
     """Find the request that counts: the container's, its limit (which is copied), the LimitRange's, or the Pod's."""
     path = (*container.path, "resources", "requests", resource)
-    own, copied = container.amount("requests", resource), container.amount("limits", resource)
-    if own is not None:
-        return Share(path, own)
-    if copied is not None:
-        return Share(path, copied, "the container's limit")
+    if resource in container.requests:
+        return Share(path, container.requests[resource])
+    if resource in container.limits:
+        return Share(path, container.limits[resource], "the container's limit")
     if resource in given.default_request:
         return Share(path, given.default_request[resource], "the namespace's LimitRange")
     pod = _pod_amount(job, "requests", resource)
@@ -106,7 +105,9 @@ def resources(*named: Iterable[str] | None) -> list[str]:
 
 
 def _pod_amount(job: Workload, part: str, resource: str) -> Amount | None:
-    return readable(job.pod_spec.section("resources").section(part).raw.get(resource))
+    if "resources" not in job.pod_spec.raw:
+        return None
+    return amounts(job.pod_spec.section("resources").raw.get(part)).get(resource)
 
 
 def limit_range(manifests: Iterable[object]) -> LimitRange:
@@ -124,9 +125,9 @@ def limit_range(manifests: Iterable[object]) -> LimitRange:
 
 
 def _unite(known: LimitRange, item: Mapping[str, object]) -> LimitRange:
-    least, most = _amounts(item.get("min")), _amounts(item.get("max"))
-    default = {**most, **_amounts(item.get("default"))}
-    default_request = {**least, **default, **_amounts(item.get("defaultRequest"))}
+    least, most = amounts(item.get("min")), amounts(item.get("max"))
+    default = {**most, **amounts(item.get("default"))}
+    default_request = {**least, **default, **amounts(item.get("defaultRequest"))}
     return LimitRange(
         default={**default, **known.default},
         default_request={**default_request, **known.default_request},
@@ -138,6 +139,3 @@ def _unite(known: LimitRange, item: Mapping[str, object]) -> LimitRange:
 def _lower(one: Amount | None, other: Amount | None) -> Amount:
     return min((amount for amount in (one, other) if amount is not None), key=quantity.parse)
 
-
-def _amounts(value: object) -> dict[str, Amount]:
-    return {key: amount for key, raw in mapping(value).items() if (amount := readable(raw)) is not None}

@@ -4,7 +4,7 @@ The object stays the dict it was decoded to: nothing is copied, and fields that 
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 
@@ -26,6 +26,7 @@ from policies.fields import (
 
 KINDS = ("Job", "CronJob")
 T = TypeVar("T", int, str, bool)
+Amount: TypeAlias = str | int | float
 
 
 class Field(Struct, Generic[T], frozen=True, gc=False):
@@ -68,13 +69,16 @@ class Section(Struct, frozen=True, gc=False):
 
 
 class Container(Struct, frozen=True, gc=False):
-    """A container of the pod template; ``sidecar`` is an init container that runs beside the work to its end.
+    """A container of the pod template, with its own limits and requests as written: resource to quantity.
 
+    A ``sidecar`` is an init container that runs beside the work to its end.
     Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
     """
 
     section: Section
     name: str
+    limits: Mapping[str, Amount] = NOTHING
+    requests: Mapping[str, Amount] = NOTHING
     init: bool = False
     sidecar: bool = False
 
@@ -82,10 +86,6 @@ class Container(Struct, frozen=True, gc=False):
     def path(self) -> Path:
         """Give the container's own place."""
         return self.section.path
-
-    def amount(self, part: str, resource: str) -> str | int | float | None:
-        """Read ``resources.<part>.<resource>`` as written, e.g. ``amount("limits", "memory")``; None where absent."""
-        return readable(mapping(mapping(self.section.raw.get("resources")).get(part)).get(resource))
 
 
 class Workload:
@@ -200,20 +200,20 @@ TRACKS = (
 ``argocd.argoproj.io/sync-wave`` are there."""
 
 
-def readable(amount: object) -> str | int | float | None:
-    """Give an amount that is a quantity; what is none reads as absent, as the API server refuses it anyway."""
-    if not isinstance(amount, str | int | float):
-        return None
-    try:
-        quantity.parse(amount)
-    except ValueError:
-        return None
-    return amount
+def amounts(value: object) -> Mapping[str, Amount]:
+    """Read what is a quantity; what is none reads as absent, as the API server refuses it anyway."""
+    return {key: amount for key, amount in mapping(value).items() if quantity.is_quantity(amount)}
 
 
 def _containers(pod: Section, key: str) -> Iterator[Container]:
     init = key == "initContainers"
     for section in pod.items(key):
-        name = section.raw.get("name")
-        sidecar = init and section.raw.get("restartPolicy") == "Always"
-        yield Container(section, name if isinstance(name, str) else "", init, sidecar)
+        name, resources = section.raw.get("name"), mapping(section.raw.get("resources"))
+        yield Container(
+            section,
+            name if isinstance(name, str) else "",
+            amounts(resources.get("limits")),
+            amounts(resources.get("requests")),
+            init=init,
+            sidecar=init and section.raw.get("restartPolicy") == "Always",
+        )

@@ -57,7 +57,7 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 
 
 def _wanted(container: Container, resource: str, params: Params) -> Amounts | None:
-    asked = container.amount("requests", resource)
+    asked = container.requests.get(resource)
     amount = (params.defaults or EXAMPLES).get(resource, 0)
     if asked is not None and quantity.parse(asked) > quantity.parse(amount):
         return {resource: asked}  # the API server refuses a limit below the request
@@ -68,7 +68,7 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     """Write limits where none counts, if the LimitRange admits them and the request is no higher."""
     for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
-        asked = quantity.parse(container.amount("requests", resource) or 0)
+        asked = quantity.parse(container.requests.get(resource) or 0)
         fits = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)
         if share.amount is None and fits:
             yield Default(share.path, amount)

@@ -58,7 +58,8 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
         share = request(job, container, resource, facts.limit_range)
         if share.amount is not None:
             yield from over(share, params.max)
-            yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios)
+            if resource in ratios:
+                yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios)
         elif resource in params.require:
             yield lacking(share, params.defaults, why=WHY)
 
@@ -66,10 +67,13 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     """Write requests where none counts, or only a limit of our own, if the LimitRange and the limit admit them."""
     for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
-        share, own = request(job, container, resource, facts.limit_range), container.amount("limits", resource)
-        ours = job.origin((*container.path, "resources", "limits", resource)) is Origin.BATCHWARDEN
+        if resource in container.requests:
+            continue
+        share, own = request(job, container, resource, facts.limit_range), container.limits.get(resource)
+        written = (*container.path, "resources", "limits", resource)
+        free = share.amount is None or (own is not None and job.origin(written) is Origin.BATCHWARDEN)
         fits = own is None or quantity.parse(amount) <= quantity.parse(own)
-        if (share.amount is None or ours) and fits and facts.limit_range.admits(resource, amount):
+        if free and fits and facts.limit_range.admits(resource, amount):
             yield Default(share.path, amount)
 
 

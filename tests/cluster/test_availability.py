@@ -198,8 +198,7 @@ def test_who_is_turned_away_is_told_when_to_come_again_and_is_served_then(
 
 def occupy(server: Server) -> int:
     """Keep one thread of a server busy for some tenths of a second, with an object of ten thousand containers."""
-    container = TEMPLATE["spec"]["containers"][0]
-    containers = [{**container, "name": f"c{number}"} for number in range(10_000)]
+    containers = [{"name": f"c{number}", "image": "registry.example.com/main:1"} for number in range(10_000)]
     manifest = job("large", template={"spec": {"restartPolicy": "Never", "containers": containers}})
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",

@@ -231,6 +231,24 @@ def test_a_default_that_would_be_denied_elsewhere_is_not_written() -> None:
     assert writes(given_to(Workload(one_off()), made_of(seven), warning)) == {"spec.ttlSecondsAfterFinished": 7}
 
 
+def test_a_default_that_would_undo_the_cure_of_another_is_not_written() -> None:
+    """Suspend is written first; with a TTL of 7 it would be denied all the same."""
+    ttl: Path = ("spec", "ttlSecondsAfterFinished")
+
+    def check(job: Workload, _params: RuleParams, _facts: Facts) -> Iterator[Any]:
+        yield from asks(SUSPEND, [True] if lookup(job.raw, ttl) != 7 else []).check(job, RuleParams(), Facts())
+
+    suspend = Rule("rules.suspend", "Suspends.", RuleParams, check, asks(SUSPEND, [], write=True).defaults)
+    result = given_to(Workload(one_off()), made_of(suspend, asks(ttl, [7], write=7, name="ttl")))
+    assert writes(result) == {"spec.suspend": True}
+
+
+def test_a_rule_writes_into_its_own_kinds_only() -> None:
+    policy = made_of(asks(SUSPEND, [True], write=True, kinds=("Job",)))
+    assert writes(given_to(Workload(cron_job()), policy)) == {}
+    assert writes(given_to(Workload(one_off()), policy)) == {"spec.suspend": True}
+
+
 def test_an_exception_lifts_the_defaults_of_its_clauses_and_their_weight() -> None:
     policies = [cluster("p", {**FORBID, **HISTORY}, **LAX), cluster("q", REPLACE, action="Warn")]
     let_off = exception(rules=["concurrencyPolicy"])

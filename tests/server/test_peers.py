@@ -1,10 +1,12 @@
 """Peers that are silent, slow or too many take nothing from the others, and are cut off in the end."""
 
+import signal
 import socket
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from time import sleep
 
 import pytest
 
@@ -95,6 +97,17 @@ def test_a_peer_that_stops_is_cut_off(
     with begin(server) as sock:
         answer = read_all(sock)
     assert answer.startswith(told) if told else not answer
+
+
+def test_a_request_that_came_just_in_time_is_served(start: Starter) -> None:
+    """A server that was stopped for a while finds the request and the end of the time at once."""
+    server = start(limits={"idle_seconds": 0.5})
+    with server.connect() as sock:
+        server.process.send_signal(signal.SIGSTOP)
+        sock.sendall(b"GET /echo HTTP/1.1\r\n\r\n")
+        sleep(0.7)
+        server.process.send_signal(signal.SIGCONT)
+        assert sock.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 @pytest.mark.parametrize(

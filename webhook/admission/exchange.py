@@ -102,8 +102,8 @@ def expects_continue(request: Any) -> bool:  # noqa: ANN401 - gunicorn ships no 
 def _settings(*, tls: bool) -> SimpleNamespace:
     """Return gunicorn's settings as plain attributes.
 
-    Its own object looks each up by name, which is 9 of the 23 microseconds of reading a head. The environment, from
-    which it takes some defaults, has no say.
+    Its own object looks each up by name, which is 9 of the 23 microseconds of reading a head. What it would take from
+    the environment and matters here is set.
     """
     config = Config()
     config.set("forwarded_allow_ips", "")  # API servers reach us without a proxy that could speak for them

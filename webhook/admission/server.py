@@ -1,7 +1,7 @@
 """The one process of a container: two ports, a certificate, and an end at which nothing that was sent is lost.
 
-gunicorn reads and writes the HTTP; its arbiter and its worker are left out, for reasons in ``worker`` and because a
-second process would double the memory while the kubelet restarts a container as well.
+gunicorn reads and writes the HTTP. Its arbiter is left out, since the kubelet supervises as well and a second process
+takes 25 MiB; so is its worker, for the reason that ``worker`` gives.
 """
 
 import signal
@@ -39,8 +39,8 @@ class ServerSettings:
     tls_cert: Path
     tls_key: Path
     threads: int = 32  # requests that may wait for something at one time
-    drain_seconds: float = 5  # that requests are still taken after SIGTERM, until nobody sends any
-    finish_seconds: float = 10  # that requests in flight may take after that
+    drain_seconds: float = 5  # after SIGTERM, while clients learn that it goes and are served as before
+    finish_seconds: float = 10  # after that, for requests in flight
     limits: Limits = field(default_factory=Limits)
     log: Logger = field(default_factory=lambda: getLogger("batchwarden.server"))
     refused: Callable[[int, str], None] = ignore
@@ -86,20 +86,21 @@ class Server:
 
         Who is told to go at once, by SIGINT or by a second SIGTERM, returns 128 and the number of the signal.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._take_signal)
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a shell that goes away; there is nothing to load again by hand
         settings = self._settings
         terms = Terms(settings.limits, self._certificate, settings.log, settings.refused)
         main = Port(self._listener, Service(app, self.address, tls=True), terms)
         plain = Service(status_app, self.status_address, tls=False)
         status = Port(self._status_listener, plain, replace(terms, certificate=None))
         self._ports = main, status
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._take_signal)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a shell that goes away; there is nothing to load again by hand
         main.start(settings.threads)
         status.start(STATUS_THREADS)
         self._log.info("serving on %s:%s, status on %s:%s", *self.address, *self.status_address)
         self._tend(lambda: self.draining)
-        self._drain(main)
+        if not self._exit_code:
+            self._drain(main)
         return self._exit_code
 
     def _drain(self, port: Port) -> None:

@@ -1,7 +1,7 @@
 """One thread at a time polls and answers, and is replaced while it is stuck; a peer that is silent holds none.
 
 To answer takes little but the processor, which Python's threads share anyway: to hand each request to a thread of its
-own would only add switches between threads, which cost more than all else that is done for a request here.
+own would only add switches between threads, which cost as much again as all else that is done for a request here.
 """
 
 import errno
@@ -182,7 +182,11 @@ class Port:
 
     def _sweep(self, now: float) -> None:
         late = [connection for connection in list(self._parked) if connection.deadline <= now]
-        for connection in filter(self._claim, late):
+        heard = {key.data for key, _ in self._selector.select(0)} if late else set()
+        over = [
+            connection for connection in late if not (connection.idle and connection in heard)
+        ]  # spoke just in time
+        for connection in filter(self._claim, over):
             connection.expire()
             self._serve(connection, self._turn_away)
 
