@@ -121,19 +121,19 @@ def render(path: Path) -> str:
 
 def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
-    shown: list[str | int] = []
-    for step in path:
-        raw = lookup(raw, (step,))
-        name = mapping(raw).get("name") if isinstance(step, int) else None
-        shown.append(name if isinstance(name, str) and name else step)
+    shown = list(path)
+    for depth, step in enumerate(path):
+        if isinstance(step, int):
+            name = mapping(lookup(raw, path[: depth + 1])).get("name")
+            shown[depth] = name if isinstance(name, str) and name else step
     return _join(path, shown)
 
 
 def _join(path: Path, shown: Iterable[str | int]) -> str:
     text, keyed = "", False
     for step, word in zip(path, shown, strict=True):
-        bracketed = keyed or isinstance(step, int) or "." in step  # nvidia.com/gpu is a key, whatever holds it
-        text += f"[{word}]" if bracketed else f".{word}"
+        # a key with a dot in it, such as nvidia.com/gpu, is a user's key, whatever holds it
+        text += f"[{word}]" if keyed or isinstance(step, int) or "." in step else f".{word}"
         keyed = step in KEYED
     return text.removeprefix(".")
 

@@ -6,7 +6,7 @@ from enum import IntEnum, StrEnum
 from math import inf
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from policies import quantity
 from policies.fields import NOTHING, Path
@@ -213,9 +213,9 @@ class Rule(Struct, Generic[P], frozen=True):
     phase: Phase = Phase.REST
     stops_work: bool = False
     refusable: bool = False
+    key: str = ""
 
-    @property
-    def key(self) -> str:
-        """Give the rule's only name: ``ttl_after_finished`` is ``ttlAfterFinished`` everywhere."""
+    def __post_init__(self) -> None:
+        """Take the rule's only name from its file: ``ttl_after_finished`` is ``ttlAfterFinished`` everywhere."""
         first, *others = self.module.rpartition(".")[2].split("_")
-        return first + "".join(word.capitalize() for word in others)
+        structs.force_setattr(self, "key", first + "".join(word.capitalize() for word in others))

@@ -234,6 +234,16 @@ def test_on_an_update_it_is_told_and_left_to_kubernetes() -> None:
     assert first["warnings"] == [f"{path} is Always; allowed: Never or OnFailure (restartPolicy, policy house)"]
 
 
+def test_what_kubernetes_let_stand_on_an_update_is_left_to_validation() -> None:
+    was = sent(tweaked(CRON_JOB, "spec.jobTemplate.spec.template.spec.restartPolicy", "Always"))
+    becomes = tweaked(was, "spec.schedule", "@daily")
+    policies = "spec: {action: Deny, rules: {restartPolicy: {}, startingDeadline: {defaultSeconds: 300}}}"
+    first, second, _ = admit(becomes, context(policies), was)
+    assert first == {"uid": UID, "allowed": True}
+    assert second["allowed"]
+    assert "; not denied, as it was so before (restartPolicy, policy house)" in second["warnings"][0]
+
+
 @pytest.mark.parametrize("dry_run", [False, True, None])
 def test_a_dry_run_is_answered_alike_but_for_the_wording(*, dry_run: bool | None) -> None:
     first, second, stored = admit(sent(JOB), DEFAULTS, dryRun=dry_run)

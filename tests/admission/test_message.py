@@ -89,6 +89,17 @@ def test_without_an_address_the_footer_names_the_command_for_every_rule() -> Non
     assert told(CRON_JOB, policies).endswith("\n\nWhy: batchwarden explain resourceLimits concurrencyPolicy")
 
 
+def test_a_job_made_by_hand_names_its_cron_job() -> None:
+    owner = {"kind": "CronJob", "name": "nightly", "uid": "1", "controller": True}
+    raw = tweaked(JOB, "metadata.ownerReferences", [owner])
+    text = told(raw, "spec: {action: Deny, rules: {resourceLimits: {}}}")
+    assert text.startswith("Job team-a/import, made from CronJob nightly, breaks 1 rule\n\n")
+    raw = tweaked(JOB, "metadata.ownerReferences", [{**owner, "kind": "JobSet"}])
+    assert told(raw, "spec: {action: Deny, rules: {resourceLimits: {}}}").startswith(
+        "Job team-a/import breaks 1 rule\n"
+    )
+
+
 def test_one_rule_broken_in_many_places_is_one_rule() -> None:
     containers = [{"name": name, "image": "x:1"} for name in ("first", "second")]
     assert told(

@@ -186,18 +186,32 @@ def test_who_is_turned_away_is_told_when_to_come_again_and_is_served_then(
         registered(admin, server.configurations(mutating_failure_policy="Fail")),
         ThreadPoolExecutor(1) as pool,
     ):
-
-        def create_meanwhile() -> bool:
-            occupied = pool.submit(occupy, server)
+        occupied = pool.submit(occupy, server)
+        while not occupied.done():
             result = tenant.create(OBJECTS[GOOD], DRY_RUN)
-            assert (result.code, occupied.result()) == (0, 200), result.stderr
+            assert result.code == 0, result.stderr
+        assert occupied.result() == {200}
+
+
+def occupy(server: Server) -> set[int]:
+    """Keep a server of one thread busy until it has turned somebody else away; return the statuses of our requests."""
+    body = large_review()
+    statuses: set[int] = set()
+    with closing(HTTPSConnection("127.0.0.1", server.backend.port, context=server.trust, timeout=30)) as connection:
+
+        def ask() -> bool:
+            connection.request("POST", "/validate", body, {"Content-Type": "application/json"})
+            response = connection.getresponse()
+            statuses.add(response.status)
+            response.read()
             return server.metrics().get('batchwarden_bad_requests_total{status="503"}', 0) > 0
 
-        eventually(create_meanwhile)
+        eventually(ask, 30)
+    return statuses
 
 
-def occupy(server: Server) -> int:
-    """Keep one thread of a server busy for some tenths of a second, with an object of ten thousand containers."""
+def large_review() -> str:
+    """Return a review of a Job with ten thousand containers, which keeps a thread busy for tenths of a second."""
     containers = [{"name": f"c{number}", "image": "registry.example.com/main:1"} for number in range(10_000)]
     manifest = job("large", template={"spec": {"restartPolicy": "Never", "containers": containers}})
     request = {
@@ -209,8 +223,4 @@ def occupy(server: Server) -> int:
         "userInfo": {"username": "tenant"},
         "object": manifest,
     }
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    connection = HTTPSConnection("127.0.0.1", server.backend.port, context=server.trust, timeout=30)
-    with closing(connection):
-        connection.request("POST", "/validate", json.dumps(review), {"Content-Type": "application/json"})
-        return connection.getresponse().status
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})

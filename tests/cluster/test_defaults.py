@@ -8,7 +8,7 @@ import pytest
 
 from policies.fields import DEFAULTED_ANNOTATION
 from tests.cluster.kubectl import DRY_RUN, Kubectl, Object, Result
-from tests.cluster.serving import Server
+from tests.cluster.serving import Server, registered
 from tests.cluster.workloads import cron_job, job
 
 Apply = Callable[..., Result]
@@ -77,7 +77,9 @@ FILLED = [
     Filled(job, "backoffLimit", 6, 2, "at most 3"),
 ]
 of_each_field = pytest.mark.parametrize("filled", FILLED, ids=lambda filled: filled.field)
-of_each_fault = pytest.mark.parametrize("filled", [each for each in FILLED if each.allowed], ids=lambda each: each.field)
+of_each_fault = pytest.mark.parametrize(
+    "filled", [each for each in FILLED if each.allowed], ids=lambda each: each.field
+)
 by_either_apply = pytest.mark.parametrize("apply", [Kubectl.apply, Kubectl.apply_server_side], ids=["client", "server"])
 
 
@@ -116,6 +118,19 @@ def test_what_is_absent_is_written_told_and_noted(apply: Apply, tenant: Kubectl)
     assert (result.code, result.warnings) == (0, TOLD)
     spec, note = nightly(tenant)
     assert WRITTEN == wanted(spec) == note
+
+
+@by_either_apply
+def test_a_second_call_within_one_request_writes_nothing_more(
+    apply: Apply, server: Server, admin: Kubectl, tenant: Kubectl
+) -> None:
+    mutating, _ = server.configurations()
+    with registered(admin, [{**mutating, "metadata": {"name": "batchwarden-again"}}]):
+        result = apply(tenant, cron_job("nightly"))
+    assert (result.code, result.warnings) == (0, TOLD)
+    calls = server.decisions(webhook="mutate", object=f"CronJob {tenant.namespace}/nightly")
+    assert [call["decision"] for call in calls] == ["defaulted", "allowed"]
+    assert wanted(nightly(tenant)[0]) == WRITTEN
 
 
 @of_each_field
@@ -239,7 +254,7 @@ def test_replace_loses_what_was_written_and_is_given_only_what_is_absent(tenant:
     assert WRITTEN | unclear == wanted(spec)
     assert note | {place: WRITTEN[place] for place in unclear} == WRITTEN
     assert [TOLD[0], TOLD[1], TOLD[5]] == replaced.warnings[:3]
-    assert ["(yours or Kubernetes')" in line for line in replaced.warnings[3:]] == [True] * 3
+    assert ["(yours or Kubernetes')" in line for line in replaced.warnings[3:]] == [True] * 2
     refused = tenant.replace(strict(cron_job("nightly")))
     assert f"CronJob {tenant.namespace}/nightly breaks 2 rules\n" in refused.stderr
 

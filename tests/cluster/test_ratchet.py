@@ -64,18 +64,20 @@ def known(finding: str, rule: str) -> str:
     return f"{finding}; not denied, as it was so before ({rule}, policy house)"
 
 
-OLD = [
+def wrong(**spec: Any) -> dict[str, Any]:
+    """Return a CronJob that breaks three rules, with these fields in its spec."""
+    return nightly(retries=5, **{"concurrencyPolicy": "Replace", "startingDeadlineSeconds": None, **spec})
+
+
+WARNED = [
     known("spec.concurrencyPolicy is Replace; allowed: Forbid", "concurrencyPolicy"),
     known("spec.jobTemplate.spec.backoffLimit is 5", "backoffLimit"),
     known("spec.startingDeadlineSeconds is missing", "startingDeadline"),
 ]
-old = nightly(retries=5, concurrencyPolicy="Replace", startingDeadlineSeconds=None)
 UPDATES: dict[str, Callable[[Kubectl], Result]] = {
-    "apply": lambda tenant: tenant.apply({**old, "spec": {**old["spec"], "schedule": "0 4 * * *"}}),
-    "apply --server-side": lambda tenant: tenant.apply_server_side(
-        {**old, "spec": {**old["spec"], "timeZone": "Etc/UTC"}}
-    ),
-    "replace": lambda tenant: tenant.replace({**old, "spec": {**old["spec"], "schedule": "0 4 * * *"}}),
+    "apply": lambda tenant: tenant.apply(wrong(schedule="0 4 * * *")),
+    "apply --server-side": lambda tenant: tenant.apply_server_side(wrong(timeZone="Etc/UTC")),
+    "replace": lambda tenant: tenant.replace(wrong(schedule="0 4 * * *")),
     "patch": lambda tenant: tenant.patch(NIGHTLY, {"spec": {"schedule": "0 4 * * *"}}),
     "label": lambda tenant: tenant.run("label", NIGHTLY, "team=a"),
     "unlabel": lambda tenant: tenant.run("label", NIGHTLY, "app-"),
@@ -84,9 +86,9 @@ UPDATES: dict[str, Callable[[Kubectl], Result]] = {
 
 @pytest.mark.parametrize("verb", UPDATES)
 def test_what_was_wrong_before_warns(verb: str, admin: Kubectl, tenant: Kubectl) -> None:
-    stands(admin, {**old, "metadata": {"name": "nightly", "labels": {"app": "x"}}})
+    stands(admin, {**wrong(), "metadata": {"name": "nightly", "labels": {"app": "x"}}})
     updated = UPDATES[verb](tenant)
-    assert (updated.code, updated.warnings) == (0, OLD)
+    assert (updated.code, updated.warnings) == (0, WARNED)
 
 
 @pytest.mark.parametrize("apply", [Kubectl.apply, Kubectl.apply_server_side])

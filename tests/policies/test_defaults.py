@@ -46,6 +46,10 @@ SUSPEND: Path = ("spec", "suspend")
 LAX: dict[str, Any] = {"exceptions": {}}
 
 
+TIER: Path = ("metadata", "labels", "tier")
+LABEL = asks(TIER, ["batch"], write="batch", name="label", phase=Phase.LABELS)
+
+
 def given_to(job: Workload, *policies: Policy, old: Workload | None = None, **known: Any) -> Defaulting:
     """Work out the defaults of these policies, on an update if there is an old object; never touching the object."""
     was, select = deepcopy(job.raw), selecting(*policies, **known)
@@ -97,6 +101,14 @@ def test_an_absent_field_is_written_whoever_sends_it(by: str) -> None:
 def test_in_a_file_an_absent_field_is_open_and_a_written_default_is_the_users() -> None:
     assert writes(given_to(Workload(cron_job()), cluster("p", FORBID))) == {"spec.concurrencyPolicy": "Forbid"}
     assert writes(given_to(Workload(cron_job(concurrencyPolicy="Allow")), cluster("p", FORBID))) == {}
+
+
+def test_the_object_after_defaults_is_in_the_same_namespace() -> None:
+    """A request may name a namespace that the object itself does not."""
+    nowhere = Workload(cron_job(metadata={"namespace": None}), "team-b")
+    selected = local("q", FORBID, "team-b", objectSelector={"matchLabels": {"tier": "batch"}})
+    result = given_to(nowhere, made_of(LABEL), selected)
+    assert (result.job.namespace, wrote(result)) == ("team-b", ["p", "q"])
 
 
 def test_what_was_written_is_told_in_the_object_and_judged() -> None:
@@ -295,10 +307,6 @@ def test_what_can_stop_work_is_not_written_into_what_a_controller_owns() -> None
     assert writes(result) == {"spec.backoffLimit": 2}
     loose = merge(owned, {"metadata": {"ownerReferences": [{"kind": "JobSet", "name": "train"}]}})
     assert writes(given_to(Workload(loose), cluster("p", DEADLINE))) == {"spec.activeDeadlineSeconds": 3600}
-
-
-TIER: Path = ("metadata", "labels", "tier")
-LABEL = asks(TIER, ["batch"], write="batch", name="label", phase=Phase.LABELS)
 
 
 def test_labels_come_first_and_may_bring_further_policies() -> None:

@@ -52,7 +52,7 @@ def mutate(request: AdmissionRequest, context: Context) -> Decision:
     case = open_case(request, context)
     result = case.defaults()
     verdict = result.verdict or engine.refusals(result.job, case.select(result.job), case.before)
-    refused = [violation for violation in verdict.violations if violation.finding.refused]
+    refused = [each for each in verdict.violations if each.finding.refused and not each.known]
     if request.operation == "CREATE" and any(violation.action is Action.DENY for violation in refused):
         whole = structs.replace(verdict, failures=(*verdict.failures, *result.failures))
         return _deny(structs.replace(case, job=result.job), whole, context, lines=_written(result, done=False))
@@ -75,8 +75,9 @@ def validate(request: AdmissionRequest, context: Context) -> Decision:
         return Decision(exempt=reason)
     case = open_case(request, context)
     verdict = case.evaluate()
-    if verdict.having(Action.DENY):
-        cured = () if _immutable(request) else case.defaults().written
+    if denied := verdict.having(Action.DENY):
+        mutated = not _immutable(request) and any(case.job.is_open(violation.finding.path) for violation in denied)
+        cured = case.defaults().written if mutated else ()
         return _deny(case, verdict, context, cured={written.place for written in cured})
     return Decision(
         warnings=_warnings(case.job, verdict.failures, verdict.having(Action.WARN)),

@@ -101,8 +101,11 @@ def warning(job: Workload, violation: Violation) -> str:
         judgement.clause.action is Action.DENY for judgement in violation.judgements
     )
     rest = f"{'; not denied, as it was so before' if spared else ''} ({_source(violation)})"
-    full, short = (f"{statement(job, violation, short=short)}{rest}" for short in (False, True))
-    return short if len(full) > SHORT_WARNING >= len(short) else full
+    full = f"{statement(job, violation)}{rest}"
+    if len(full) <= SHORT_WARNING:
+        return full
+    short = f"{statement(job, violation, short=True)}{rest}"
+    return short if len(short) <= SHORT_WARNING else full
 
 
 def written(each: Written, *, done: bool) -> str:
@@ -165,6 +168,8 @@ def flow(value: object) -> str:
 
 def printable(text: str) -> str:
     """Fold white space, and drop what a terminal might obey."""
+    if text.isprintable() and "  " not in text and text.strip() == text:
+        return text  # as nearly every text is
     return " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
 
 
