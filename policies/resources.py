@@ -138,4 +138,3 @@ def _unite(known: LimitRange, item: Mapping[str, object]) -> LimitRange:
 
 def _lower(one: Amount | None, other: Amount | None) -> Amount:
     return min((amount for amount in (one, other) if amount is not None), key=quantity.parse)
-

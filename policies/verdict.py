@@ -11,6 +11,8 @@ from policies.workload import Workload
 
 Key: TypeAlias = tuple[str, str]
 """Rule and place: what makes two findings the same fault."""
+Identity: TypeAlias = tuple[str, str, str, str]
+"""Policy, by namespace and name, rule and place: what makes a finding the same as one before an update."""
 
 
 class Judgement(Struct, frozen=True):
@@ -20,6 +22,12 @@ class Judgement(Struct, frozen=True):
     finding: Finding
     place: str
     known: bool = False
+
+    @property
+    def identity(self) -> Identity:
+        """Give what tells it from the judgements of other clauses on other places."""
+        policy = self.clause.policy
+        return policy.namespace, policy.name, self.clause.rule.key, self.place
 
     @property
     def action(self) -> Action:
@@ -79,6 +87,11 @@ class Verdict(Struct, frozen=True):
     violations: tuple[Violation, ...] = ()
     skips: tuple[Skip, ...] = ()
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def denied(self) -> set[Key]:
+        """Give rule and place of all that is denied."""
+        return {violation.key for violation in self.having(Action.DENY)}
 
     def having(self, action: Action) -> list[Violation]:
         """List the violations about which this is done."""

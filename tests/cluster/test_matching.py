@@ -69,7 +69,29 @@ def test_our_own_and_exempt_namespaces_are_not_asked_about(namespace: str, serve
     assert (created.code, created.warnings, calls(server, kubectl)) == (0, [], [])
 
 
-UNJUDGED: dict[str, tuple[set[str], Callable[[Kubectl], Result]]] = {
+UNJUDGED: dict[str, Callable[[Kubectl], Result]] = {
+    "the same by client-side apply": lambda admin: admin.apply(cron_job("nightly")),
+    "the same by server-side apply": lambda admin: admin.apply_server_side(cron_job("nightly")),
+    "the same by replace": lambda admin: admin.replace(admin.get_json("cronjob/nightly")),
+    "an annotation": lambda admin: admin.run("annotate", "cronjob/nightly", "why=because"),
+    "a status": lambda admin: admin.patch(
+        "cronjob/nightly", {"status": {"lastScheduleTime": "2026-01-01T00:00:00Z"}}, "--subresource=status"
+    ),
+    "a deletion": lambda admin: admin.delete("cronjob/nightly", "--cascade=foreground"),
+    "a read": lambda admin: admin.run("get", "cronjob/nightly"),
+}
+
+
+@pytest.mark.parametrize("what", UNJUDGED)
+def test_what_changes_nothing_that_is_judged_is_not_asked_about(what: str, server: Server, admin: Kubectl) -> None:
+    admin.apply(cron_job("nightly"))
+    asked = calls(server, admin)
+    result = UNJUDGED[what](admin)
+    assert result.code == 0, result.stderr
+    assert calls(server, admin) == asked
+
+
+JUDGED: dict[str, tuple[set[str], Callable[[Kubectl], Result]]] = {
     "a spec": (
         {"mutate", "validate"},
         lambda tenant: tenant.patch("cronjob/nightly", {"spec": {"schedule": "@daily"}}),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from policies.engine import defaults, evaluate
+from policies.defaulting import defaults
+from policies.engine import evaluate
 from policies.fields import CRON_JOB_SPEC_DEFAULTS, FILE, Request, render
 from policies.objects import BatchPolicyException, ClusterBatchPolicy, Policy, decode_object, policy
 from policies.resources import limit_range

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.catalog import example, rules
-from policies.engine import defaults, evaluate
+from policies.defaulting import defaults
+from policies.engine import evaluate
 from policies.fields import (
     CRON_JOB_SPEC_DEFAULTS,
     DEFAULTED_ANNOTATION,

@@ -8,6 +8,7 @@ from jsonpatch import JsonPatch
 from msgspec import Struct, json, structs
 
 from policies import engine
+from policies.defaulting import defaults
 from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put
 from policies.rule import Action, Default
 from policies.selection import Selection, Snapshot, Subject
@@ -42,7 +43,7 @@ class Case(Struct, frozen=True):
 
     def defaults(self) -> Defaulting:
         """Work out the defaults for it."""
-        return engine.defaults(self.job, self.select, self.before)
+        return defaults(self.job, self.select, self.before)
 
 
 def mutate(request: AdmissionRequest, context: Context) -> Decision:

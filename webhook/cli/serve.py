@@ -40,7 +40,7 @@ AGAIN = {"multiple": True}
 
 
 @click.command()
-@option("--policies", "Folder of policies, exceptions, Namespaces, LimitRanges; repeatable.", required=True, type=FOLDER, **AGAIN)
+@option("--policies", "Policies and what they need to know; repeatable.", required=True, type=FOLDER, **AGAIN)
 @option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())

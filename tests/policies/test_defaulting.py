@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.engine import MOST_CONTAINERS, MOST_TRIES, defaults, evaluate
+from policies.defaulting import MOST_CONTAINERS, MOST_TRIES, defaults
+from policies.engine import evaluate
 from policies.fields import DEFAULTED_ANNOTATION, FILE, Origin, Path, Request, lookup, put, render
 from policies.objects import Policy
 from policies.rule import Action, Default, Facts, LimitRange, Phase, Rule, RuleParams
