@@ -8,7 +8,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
   --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e lint lint-python lint-types lint-imports lint-shell lint-yaml bench docs lock clean
+.PHONY: help demo run test e2e lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,9 +58,6 @@ lint-yaml: $(READY)
 
 bench: $(READY) ## Measure, and print the figures of the README
 	@$(BIN)/python -m tests.bench
-
-docs: $(READY) ## Write the pages that are generated from the rules
-	@$(BIN)/batchwarden explain --all > policies/README.md
 
 lock: $(READY) ## Write the lock files; ARGS=--upgrade takes the newest versions
 	@$(BIN)/uv $(UV_COMPILE) pyproject.toml --output-file requirements.txt $(ARGS)

@@ -133,20 +133,24 @@ class _Offer:
                 continue
             for default in self._defaults(job, clause):
                 written = Written(clause, default, place(job.raw, default.path))
-                if job.is_open(default.path) and self._is_due(written):
+                if job.is_open(default.path) and self._is_due(job, written):
                     found.setdefault(written.place, []).append(written)
         return found
 
-    def _is_due(self, written: Written) -> bool:
+    def _is_due(self, job: Workload, written: Written) -> bool:
         """Whether it may be written: always on creation; on an update if it cures, or restores what we had written.
 
-        A move to server-side apply and a replace drop what a webhook had put in.
+        A move to server-side apply and a replace drop what a webhook had put in. A Job is given back just that, and is
+        not cured: its template is immutable.
         """
-        if self.before is None or (written.clause.rule.key, written.place) in self.cures:
+        if self.before is None:
+            return True
+        if job.kind == "CronJob" and (written.clause.rule.key, written.place) in self.cures:
             return True
         old, path = self.before.job.raw, written.default.path
         ours = defaulted(old).get(written.place)
-        return ours is not None and lookup(old, path) == ours and place(old, path) == written.place
+        stood = ours is not None and lookup(old, path) == ours and place(old, path) == written.place
+        return stood and (job.kind == "CronJob" or written.default.value == ours)
 
     def _defaults(self, job: Workload, clause: Clause) -> list[Default]:
         wanted = clause.rule.defaults

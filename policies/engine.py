@@ -48,7 +48,10 @@ def _judge(job: Workload, selection: Selection) -> tuple[list[Judgement], list[S
         if exception is not None:
             skips += [Skip(clause, finding, exception) for finding in findings]
         else:
-            judgements += [Judgement(clause, finding, place(job.raw, finding.path)) for finding in findings]
+            why = selection.why_not_lifted(clause)
+            judgements += [
+                Judgement(clause, finding, place(job.raw, finding.path), not_lifted=why) for finding in findings
+            ]
     return judgements, skips, failures
 
 

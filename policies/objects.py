@@ -127,9 +127,9 @@ class BatchPolicyException(_Strict, frozen=True, tag_field="kind", tag="BatchPol
     spec: BatchPolicyExceptionSpec
     status: Any = None
 
-    def covers(self, rule: str, policy: "Policy", at: datetime) -> bool:
-        """Whether it lifts this rule of this policy at this moment: see ``why_inert``."""
-        return rule in self.spec.rules and policy.name in self.spec.policies and self.why_inert(policy, at) is None
+    def names(self, rule: str, policy: "Policy") -> bool:
+        """Whether it is about this rule of this policy; ``why_inert`` tells whether it lifts it."""
+        return rule in self.spec.rules and policy.name in self.spec.policies
 
     def why_inert(self, policy: "Policy", at: datetime) -> str | None:
         """Say why it lifts nothing of a policy that it names; None where it does."""

@@ -52,11 +52,19 @@ class Selection(Struct, frozen=True):
 
     def lifting(self, clause: Clause) -> BatchPolicyException | None:
         """Find the exception that lifts a clause."""
-        at = self.at
-        if not self.exceptions or at is None:
-            return None
-        key = clause.rule.key
-        return next((exception for exception in self.exceptions if exception.covers(key, clause.policy, at)), None)
+        return next((exception for exception, why_inert in self._named(clause) if why_inert is None), None)
+
+    def why_not_lifted(self, clause: Clause) -> str:
+        """Say of an exception that names a clause why it does not lift it; empty where there is none."""
+        named = (f"Exception {exception.metadata.name}: {why}" for exception, why in self._named(clause) if why)
+        return next(named, "")
+
+    def _named(self, clause: Clause) -> list[tuple[BatchPolicyException, str | None]]:
+        at, policy = self.at, clause.policy
+        if at is None or not self.exceptions:
+            return []
+        named = [exception for exception in self.exceptions if exception.names(clause.rule.key, policy)]
+        return [(exception, exception.why_inert(policy, at)) for exception in named]
 
     def lifts_rule(self, rule: Rule[Any]) -> bool:
         """Whether any exception lifts this rule of any policy here."""

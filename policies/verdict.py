@@ -16,12 +16,17 @@ Identity: TypeAlias = tuple[str, str, str, str]
 
 
 class Judgement(Struct, frozen=True):
-    """A clause's finding; ``known`` where the object already had it before this update, so that it only warns."""
+    """A clause's finding.
+
+    ``known`` where the object already had it before this update, so that it only warns; ``not_lifted`` says why an
+    exception that names it does not hold.
+    """
 
     clause: Clause
     finding: Finding
     place: str
     known: bool = False
+    not_lifted: str = ""
 
     @property
     def identity(self) -> Identity:

@@ -65,10 +65,7 @@ def test_both_configurations_whole() -> None:
                 "name": "mutate.batchwarden.io",
                 "clientConfig": {"service": service("/mutate"), "caBundle": BUNDLE},
                 **COMMON,
-                "rules": [
-                    {**BATCH, "operations": ["CREATE"], "resources": ["jobs"]},
-                    {**BATCH, "operations": ["CREATE", "UPDATE"], "resources": ["cronjobs"]},
-                ],
+                "rules": [{**BATCH, "operations": ["CREATE", "UPDATE"], "resources": ["jobs", "cronjobs"]}],
                 "failurePolicy": "Ignore",
                 "reinvocationPolicy": "IfNeeded",
             }

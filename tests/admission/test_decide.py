@@ -157,22 +157,23 @@ def test_an_update_of_a_cron_job_is_repaired_only_where_it_is_made_worse() -> No
     assert known.startswith("spec.jobTemplate.spec.activeDeadlineSeconds is missing; not denied, as it was so before (")
 
 
-def test_a_job_is_patched_when_it_is_created_and_never_again() -> None:
+def test_a_job_is_given_back_what_was_written_into_it_and_nothing_else() -> None:
     policies = context("spec: {action: Deny, rules: {ttlAfterFinished: {defaultSeconds: 60}}}")
     first, _, was = admit(sent(JOB), policies)
     assert patch(first)
     becomes = tweaked(was, "spec.ttlSecondsAfterFinished", None)
-    assert answer(mutate, request(becomes, was), policies) == {"uid": UID, "allowed": True}
+    assert patch(answer(mutate, request(becomes, was), policies))[0] == {
+        "op": "add",
+        "path": "/spec/ttlSecondsAfterFinished",
+        "value": 60,
+    }
     denied = answer(validate, request(becomes, was), policies)
-    assert denied["status"]["message"] == (
-        "Job team-a/import breaks 1 rule\n"
-        "\n"
-        "  spec.ttlSecondsAfterFinished is missing\n"
-        "    Finished Jobs and their Pods stay until something deletes them.   ttlAfterFinished, policy house\n"
-        "    ttlSecondsAfterFinished: 60\n"
-        "\n"
-        "Why: batchwarden explain ttlAfterFinished"
-    )
+    assert "did not get the defaults of its policies: try again" in denied["status"]["message"]
+    others = context("spec: {action: Deny, rules: {ttlAfterFinished: {defaultSeconds: 90}}}")
+    assert answer(mutate, request(becomes, was), others) == {"uid": UID, "allowed": True}
+    theirs = tweaked(sent(JOB), "spec.ttlSecondsAfterFinished", 60)
+    removed = tweaked(theirs, "spec.ttlSecondsAfterFinished", None)
+    assert answer(mutate, request(removed, theirs), policies) == {"uid": UID, "allowed": True}
 
 
 def test_what_kubernetes_refuses_anyway_is_denied_early_with_all_else_that_is_wrong() -> None:
@@ -323,6 +324,19 @@ spec: {policies: [denying], rules: [imageTag], selector: {}, reason: R, owner: m
     assert [
         key for key in (*first["auditAnnotations"], *second["auditAnnotations"]) if not QUALIFIED_NAME.fullmatch(key)
     ] == []
+
+
+def test_an_exception_that_does_not_hold_is_named() -> None:
+    policies = context("""
+spec: {action: Deny, exceptions: {maxDays: 7}, rules: {backoffLimit: {max: 1}, activeDeadline: {}}}
+---
+kind: BatchPolicyException
+name: legacy
+spec: {policies: [house], rules: [backoffLimit], selector: {}, reason: R, owner: me, expiresAt: "2026-01-02T00:00:00Z"}
+""")
+    denied = answer(validate, request(sent(JOB)), policies)
+    assert "    Exception legacy: expired on 2026-01-02.\n    backoffLimit: 1\n" in denied["status"]["message"]
+    assert denied["status"]["message"].count("legacy") == 1
 
 
 def crash(*_: object) -> Any:

@@ -210,6 +210,17 @@ def test_what_a_move_to_server_side_apply_undoes_is_written_again(
     assert asked == server.decisions()
 
 
+def test_a_job_whose_template_was_filled_in_can_be_moved_to_server_side_apply(tenant: Kubectl) -> None:
+    manifest = strict(job("once"))
+    assert "memory set to 64Mi" in tenant.apply(manifest).stderr
+    before = tenant.get_json("job/once")["spec"]["template"]
+    moved = tenant.apply_server_side(manifest)
+    assert "immutable" not in moved.stderr
+    assert moved.code == 0
+    assert before == tenant.get_json("job/once")["spec"]["template"]
+    assert tenant.apply_server_side(manifest).code == 0
+
+
 def test_a_move_back_to_client_side_apply_leaves_what_was_written(tenant: Kubectl) -> None:
     tenant.apply_server_side(strict(cron_job("nightly")))
     moved = tenant.apply(strict(cron_job("nightly", suspend=True)))

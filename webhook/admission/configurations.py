@@ -14,6 +14,13 @@ from msgspec import Struct
 from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
 
 NAME = "batchwarden"
+RULE = {
+    "apiGroups": ["batch"],
+    "apiVersions": ["v1"],
+    "operations": ["CREATE", "UPDATE"],
+    "resources": ["jobs", "cronjobs"],
+    "scope": "Namespaced",
+}
 FailurePolicy = Literal["Ignore", "Fail"]
 
 
@@ -52,13 +59,11 @@ def webhook_configurations(
     """Make the mutating and the validating webhook configuration."""
     mutating = {
         **_webhook("mutate", registration, settings),
-        "rules": [_rule(["CREATE"], ["jobs"]), _rule(["CREATE", "UPDATE"], ["cronjobs"])],
         "failurePolicy": registration.mutating_failure_policy,
         "reinvocationPolicy": "IfNeeded",
     }
     validating = {
         **_webhook("validate", registration, settings),
-        "rules": [_rule(["CREATE", "UPDATE"], ["jobs", "cronjobs"])],
         "failurePolicy": registration.validating_failure_policy,
     }
     return _configuration("MutatingWebhookConfiguration", mutating), _configuration(
@@ -92,6 +97,7 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
     exempt = list(dict.fromkeys((settings.own_namespace, *settings.exempt_namespaces)))
     return {
         "name": f"{door}.batchwarden.io",
+        "rules": [RULE],
         "clientConfig": registration.endpoint.client_config(f"/{door}"),
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
@@ -101,16 +107,6 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
             "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt}]
         },
         "matchConditions": match_conditions(settings),
-    }
-
-
-def _rule(operations: list[str], resources: list[str]) -> dict[str, Any]:
-    return {
-        "apiGroups": ["batch"],
-        "apiVersions": ["v1"],
-        "operations": operations,
-        "resources": resources,
-        "scope": "Namespaced",
     }
 
 

@@ -48,7 +48,7 @@ class Case(Struct, frozen=True):
 
 def mutate(request: AdmissionRequest, context: Context) -> Decision:
     """Write defaults, and say so; deny only what the API server will refuse anyway, with all else that is wrong."""
-    if reason := exemption(request, context.settings) or _immutable(request):
+    if reason := exemption(request, context.settings):
         return Decision(exempt=reason)
     case = open_case(request, context)
     result = case.defaults()
@@ -77,8 +77,8 @@ def validate(request: AdmissionRequest, context: Context) -> Decision:
     case = open_case(request, context)
     verdict = case.evaluate()
     if denied := verdict.having(Action.DENY):
-        mutated = not _immutable(request) and any(case.job.is_open(violation.finding.path) for violation in denied)
-        cured = case.defaults().written if mutated else ()
+        open_ = any(case.job.is_open(violation.finding.path) for violation in denied)
+        cured = case.defaults().written if open_ else ()
         return _deny(case, verdict, context, cured={written.place for written in cured})
     return Decision(
         warnings=_warnings(case.job, verdict.failures, verdict.having(Action.WARN)),
@@ -102,13 +102,6 @@ def open_case(request: AdmissionRequest, context: Context) -> Case:
         return Case(job, select, None)
     was = Workload(request.old_object, request.namespace, sent)
     return Case(job, select, Before(was, select(was)))
-
-
-def _immutable(request: AdmissionRequest) -> str | None:
-    """Leave an existing Job alone: its template is immutable, and controllers keep updating it."""
-    return (
-        "a Job is defaulted on creation only" if (request.kind.kind, request.operation) == ("Job", "UPDATE") else None
-    )
 
 
 def _deny(

@@ -64,6 +64,9 @@ def _paragraph(job: Workload, violation: Violation, cured: Collection[str]) -> I
     reasons = (judgement.clause.reason for judgement in _strongest(violation) if judgement.clause.reason)
     why = NOT_APPLIED if violation.key[1] in cured else next(reasons, finding.why)
     yield f"    {_sentence(why)}   {_source(violation)}"
+    yield from dict.fromkeys(
+        f"    {_sentence(judgement.not_lifted)}" for judgement in _strongest(violation) if judgement.not_lifted
+    )
     for path, value in finding.fix.writes if finding.fix else ():
         line = paste(path, value)
         if len(line) <= MOST_ALLOWED:
