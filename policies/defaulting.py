@@ -132,7 +132,7 @@ class _Offer:
             if not concerned or _held_back(job, clause, self.selection):
                 continue
             for default in self._defaults(job, clause):
-                written = Written(clause, default, place(job.raw, default.path))
+                written = Written(clause, default, job.place(default.path))
                 if job.is_open(default.path) and self._is_due(job, written):
                     found.setdefault(written.place, []).append(written)
         return found

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import structs
 
-from policies.fields import document_order, place
+from policies.fields import document_order
 from policies.rule import STRENGTH, Finding
 from policies.selection import Selection
 from policies.verdict import Before, Failure, Judgement, Key, Skip, Verdict, Violation
@@ -49,9 +49,7 @@ def _judge(job: Workload, selection: Selection) -> tuple[list[Judgement], list[S
             skips += [Skip(clause, finding, exception) for finding in findings]
         else:
             why = selection.why_not_lifted(clause)
-            judgements += [
-                Judgement(clause, finding, place(job.raw, finding.path), not_lifted=why) for finding in findings
-            ]
+            judgements += [Judgement(clause, finding, job.place(finding.path), not_lifted=why) for finding in findings]
     return judgements, skips, failures
 
 

@@ -5,6 +5,7 @@ Nothing here knows what is good or bad; it only says what is.
 
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from msgspec import Struct, json
@@ -231,7 +232,12 @@ def _item_key(fields: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 def _document(raw: Mapping[str, Any], annotation: Path) -> Mapping[str, Any]:
     text = lookup(raw, annotation)
-    return _decode(text) if isinstance(text, str) else NOTHING
+    return _decode_document(text) if isinstance(text, str) else NOTHING
+
+
+@lru_cache(maxsize=8)  # for the questions about one object: annotations may have 256 KiB
+def _decode_document(text: str) -> Mapping[str, Any]:
+    return _decode(text)
 
 
 def _decode(text: str) -> Mapping[str, Any]:

@@ -52,6 +52,8 @@ class Selection(Struct, frozen=True):
 
     def lifting(self, clause: Clause) -> BatchPolicyException | None:
         """Find the exception that lifts a clause."""
+        if not self.exceptions:
+            return None
         return next((exception for exception, why_inert in self._named(clause) if why_inert is None), None)
 
     def why_not_lifted(self, clause: Clause) -> str:
@@ -68,7 +70,7 @@ class Selection(Struct, frozen=True):
 
     def lifts_rule(self, rule: Rule[Any]) -> bool:
         """Whether any exception lifts this rule of any policy here."""
-        return any(clause.rule is rule and self.lifting(clause) for clause in self.clauses)
+        return bool(self.exceptions) and any(clause.rule is rule and self.lifting(clause) for clause in self.clauses)
 
 
 class Conditional(Struct, frozen=True):

@@ -21,6 +21,7 @@ from policies.fields import (
     lookup,
     mapping,
     origin,
+    place,
     sequence,
 )
 
@@ -95,12 +96,14 @@ class Workload:
     """
 
     __slots__ = (
-        "containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
+        "_origins", "_places", "containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
         "raw", "request",
     )  # fmt: skip
 
     def __init__(self, raw: Mapping[str, Any], namespace: str = "", request: Request | None = FILE) -> None:
         self.raw = raw
+        self._origins: dict[Path, Origin] = {}  # asked again and again, by each clause and for each text
+        self._places: dict[Path, str] = {}
         self.kind = raw.get("kind")
         self.request = request
         self.metadata = Section(("metadata",), mapping(raw.get("metadata")))
@@ -159,9 +162,20 @@ class Workload:
 
     def origin(self, path: Path) -> Origin:
         """Say who wrote what stands at a path; what is absent is the API server's to fill in."""
-        in_template = self.kind == "CronJob" and path[:-1] == self.job_spec.path
-        # a jobTemplate's own fields stay empty until the controller makes a Job of it
-        return origin(self.raw, path, None if in_template else self._filled(path), self.request)
+        found = self._origins.get(path)
+        if found is None:
+            in_template = self.kind == "CronJob" and path[:-1] == self.job_spec.path
+            # a jobTemplate's own fields stay empty until the controller makes a Job of it
+            filled = None if in_template else self._filled(path)
+            found = self._origins[path] = origin(self.raw, path, filled, self.request)
+        return found
+
+    def place(self, path: Path) -> str:
+        """Write a path with list items under their names: what tells one fault from another across updates."""
+        found = self._places.get(path)
+        if found is None:
+            found = self._places[path] = place(self.raw, path)
+        return found
 
     def value(self, path: Path) -> object:
         """Read what counts at a path: what is written there, else what the API server fills in."""

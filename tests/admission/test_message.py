@@ -234,6 +234,7 @@ HOSTILE = [
     pytest.param("ein Name 🚀 名前", "ein Name 🚀 名前", id="emoji and letters of the world"),
     pytest.param("\x00\ufeff\u2028x\u2029\x85", "x", id="nothing and separators"),
     pytest.param("x" * 100_000, "x" * 197 + "...", id="huge"),
+    pytest.param("x" * 200, "x" * 200, id="just not too long"),
     pytest.param("🚀" * 100_000, "🚀" * 49 + "...", id="huge, of several bytes each"),
     pytest.param("{}%s%(x)s${y}", "{}%s%(x)s${y}", id="templates"),
 ]
@@ -276,6 +277,20 @@ def test_fifty_violations_are_told_in_bounds() -> None:
     assert len("".join(warned)) <= 4096
 
 
+def test_just_as_many_violations_as_are_shown_are_shown_without_a_word() -> None:
+    containers = [{"name": f"c{number}", "image": "x:1"} for number in range(40)]
+    text = told(
+        tweaked(JOB, "spec.template.spec.containers", containers), "spec: {action: Deny, rules: {resourceLimits: {}}}"
+    )
+    assert text.count("is missing") == 40
+    assert " more" not in text
+
+
+@pytest.mark.parametrize("text", ["a b", " a b", "a b ", "a  b", "a\tb", "\x07a b", "a\u200b b"])
+def test_white_space_is_folded(text: str) -> None:
+    assert message.printable(text) == "a b"
+
+
 def test_an_old_fault_is_told_last_and_why_it_is_not_denied() -> None:
     was = tweaked(tweaked(JOB, "spec.backoffLimit", 9), "spec.activeDeadlineSeconds", 4000)
     raw = tweaked(was, "spec.activeDeadlineSeconds", 9000)
@@ -296,16 +311,17 @@ spec: {action: Warn, rules: {resourceLimits: {}}}
     ]
 
 
-def test_a_warning_leaves_out_what_is_allowed_where_that_alone_makes_it_short() -> None:
-    image = "registry.example.com/" + "x" * 20 + ":latest"
-    raw = tweaked(JOB, "spec.template.spec.containers", [{"name": "work", "image": image}])
-    policies = "name: {}\nspec: {{rules: {{imageTag: {{}}}}}}"
-    ((short,), (full,)) = (
-        answer(validate, request(raw), context(policies.format(name)))["warnings"] for name in ("p", "p" * 30)
-    )
-    statement = f"spec.template.spec.containers[0].image is {image}"
-    assert short == f"{statement} (imageTag, policy p)"
-    assert full == f"{statement}; allowed: a tag that stays or a digest (imageTag, policy {'p' * 30})"
+@pytest.mark.parametrize("length", [1, 5, 6, 44, 45])
+def test_a_warning_leaves_out_what_is_allowed_where_that_alone_makes_it_short(length: int) -> None:
+    name = "p" * length
+    raw = tweaked(JOB, "spec.template.spec.containers.0.image", "busybox:latest")
+    response = answer(validate, request(raw), context(f"name: {name}\nspec: {{rules: {{imageTag: {{}}}}}}"))
+    statement = "spec.template.spec.containers[0].image is busybox:latest"
+    full = f"{statement}; allowed: a tag that stays or a digest (imageTag, policy {name})"
+    short = f"{statement} (imageTag, policy {name})"
+    (line,) = response["warnings"]
+    assert line == (full if length in {1, 5, 45} else short)
+    assert (len(full) > 120, len(short) > 120) == (length > 5, length > 44)
 
 
 def test_an_exceptions_line_says_who_let_it_off() -> None:
