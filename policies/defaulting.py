@@ -118,7 +118,8 @@ class _Offer:
         self.selection = self.select(job)
         self.clauses: dict[Phase, list[Clause]] = {phase: [] for phase in Phase}
         for clause in self.selection.clauses:
-            self.clauses[clause.rule.phase].append(clause)
+            if clause.writes:
+                self.clauses[clause.rule.phase].append(clause)
         self.cures: Collection[Key] = ()
         if self.before is not None:
             self.cures = {violation.key for violation in self.judge(job).violations if not violation.known}

@@ -44,6 +44,12 @@ class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         Meta(description="Why, in your words: printed to tenants instead of the rule's own sentence."),
     ] = None
 
+    @property
+    def has_default(self) -> bool:
+        """Whether a parameter called ``default…`` is given, where the rule has one: else its defaults need not be asked."""
+        given = [getattr(self, name) for name in self.__struct_fields__ if name.startswith("default")]
+        return not given or any(value is not None and value is not False for value in given)
+
     def check_amounts(self, amounts: Mapping[str, Amount] | None, most: Mapping[str, Amount] | None) -> None:
         """Raise ValueError where an amount is no quantity, or above the ceiling of its resource."""
         for name, given in (("max", most or {}), ("defaults", amounts or {})):

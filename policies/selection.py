@@ -17,13 +17,14 @@ from policies.workload import Workload
 
 
 class Clause(Struct, frozen=True, eq=False):
-    """One rule of one policy, which is judged by itself."""
+    """One rule of one policy, which is judged by itself; ``writes`` where it names a default."""
 
     policy: Policy
     rule: Rule[Any]
     params: RuleParams
     action: Action
     rank: int
+    writes: bool
 
     @property
     def reason(self) -> str | None:
@@ -155,7 +156,10 @@ class Snapshot:
 
 
 def _clauses(policy: Policy, rank: int) -> tuple[Clause, ...]:
-    return tuple(Clause(policy, rule, params, action, rank) for rule, params, action in policy.rules)
+    return tuple(
+        Clause(policy, rule, params, action, rank, rule.defaults is not None and params.has_default)
+        for rule, params, action in policy.rules
+    )
 
 
 def _scope(concerning: Iterable[Conditional]) -> Scope:

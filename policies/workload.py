@@ -96,9 +96,19 @@ class Workload:
     """
 
     __slots__ = (
-        "_origins", "_places", "containers", "cron_job_spec", "init_containers", "job_spec", "kind", "metadata", "namespace", "pod_spec",
-        "raw", "request",
-    )  # fmt: skip
+        "_origins",
+        "_places",
+        "containers",
+        "cron_job_spec",
+        "init_containers",
+        "job_spec",
+        "kind",
+        "metadata",
+        "namespace",
+        "pod_spec",
+        "raw",
+        "request",
+    )
 
     def __init__(self, raw: Mapping[str, Any], namespace: str = "", request: Request | None = FILE) -> None:
         self.raw = raw

@@ -349,7 +349,9 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> Context:
     rule = rules()["activeDeadline"]
     broken = Rule(rule.module, rule.doc, rule.params, crash, crash)
     monkeypatch.setattr("policies.objects.rules", lambda: {**rules(), "activeDeadline": broken})
-    return context("spec: {action: Deny, rules: {activeDeadline: {}, restartPolicy: {}, backoffLimit: {max: 3}}}")
+    return context(
+        "spec: {action: Deny, rules: {activeDeadline: {defaultSeconds: 9}, restartPolicy: {}, backoffLimit: {max: 3}}}"
+    )
 
 
 UNCHECKED = "rule activeDeadline could not be checked: an error in Batchwarden, please tell your cluster admin"

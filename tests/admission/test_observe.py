@@ -124,7 +124,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> Context:
     rule = rules()["activeDeadline"]
     broken = Rule(rule.module, rule.doc, rule.params, crash, crash)
     monkeypatch.setattr("policies.objects.rules", lambda: {**rules(), "activeDeadline": broken})
-    return context("spec: {rules: {activeDeadline: {}}}")
+    return context("spec: {rules: {activeDeadline: {defaultSeconds: 9}}}")
 
 
 def test_a_rule_that_crashed_is_counted_and_its_place_is_logged(crashing: Context) -> None:

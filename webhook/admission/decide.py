@@ -77,8 +77,7 @@ def validate(request: AdmissionRequest, context: Context) -> Decision:
     case = open_case(request, context)
     verdict = case.evaluate()
     if denied := verdict.having(Action.DENY):
-        open_ = any(case.job.is_open(violation.finding.path) for violation in denied)
-        cured = case.defaults().written if open_ else ()
+        cured = case.defaults().written if _may_be_cured(case, denied) else ()
         return _deny(case, verdict, context, cured={written.place for written in cured})
     return Decision(
         warnings=_warnings(case.job, verdict.failures, verdict.having(Action.WARN)),
@@ -102,6 +101,12 @@ def open_case(request: AdmissionRequest, context: Context) -> Case:
         return Case(job, select, None)
     was = Workload(request.old_object, request.namespace, sent)
     return Case(job, select, Before(was, select(was)))
+
+
+def _may_be_cured(case: Case, denied: Iterable[Violation]) -> bool:
+    """Whether a rule that writes defaults here finds a field open: only then was one perhaps not applied."""
+    writing = {clause.rule.key for clause in case.select(case.job).clauses if clause.writes}
+    return any(each.rule in writing and case.job.is_open(each.finding.path) for each in denied)
 
 
 def _deny(
