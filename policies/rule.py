@@ -46,7 +46,7 @@ class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
 
     @property
     def has_default(self) -> bool:
-        """Whether a parameter called ``default…`` is given, where the rule has one: else its defaults need not be asked."""
+        """Whether a parameter called ``default…`` is given; a rule that has none by such a name is always asked."""
         given = [getattr(self, name) for name in self.__struct_fields__ if name.startswith("default")]
         return not given or any(value is not None and value is not False for value in given)
 
