@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 from msgspec import json
 
 from policies.engine import evaluate
-from policies.fields import DEFAULTED_ANNOTATION, Path, defaulted, lookup, place, put
+from policies.fields import DEFAULTED, defaulted, lookup, place, put
 from policies.rule import Action, Default, Phase
 from policies.selection import Clause, Selection
 from policies.verdict import Before, Defaulting, Failure, Key, Verdict, Written
@@ -15,7 +15,6 @@ from policies.workload import Workload
 Select: TypeAlias = Callable[[Workload], Selection]
 Accept: TypeAlias = Callable[[Workload, str], bool]
 
-NOTE: Path = ("metadata", "annotations", DEFAULTED_ANNOTATION)
 # Anybody may send a manifest without end, and each default costs a walk through all of it.
 MOST_CONTAINERS = 64
 MOST_TRIES = 64
@@ -28,7 +27,7 @@ def defaults(job: Workload, select: Select, before: Before | None = None) -> Def
     first candidate for each field and judges once; only where that would be denied for something new are they tried one
     by one, at most ``MOST_TRIES`` of them. An object of more than ``MOST_CONTAINERS`` is judged, but not defaulted.
     """
-    if len(job.containers) + len(job.init_containers) > MOST_CONTAINERS or not job.can_hold(NOTE):
+    if len(job.containers) + len(job.init_containers) > MOST_CONTAINERS or not job.can_hold(DEFAULTED):
         return Defaulting((), job)
     offer = _Offer(select, before)
     attempt = offer.write(job, lambda _after, _at: True)
@@ -187,5 +186,5 @@ def _write(job: Workload, default: Default) -> Workload | None:
     for path, value in default.writes:
         raw = put(raw, path, value)
     noted = {**defaulted(raw), **{place(raw, path): value for path, value in default.writes}}
-    raw = put(raw, NOTE, json.encode(noted, order="sorted").decode())
+    raw = put(raw, DEFAULTED, json.encode(noted, order="sorted").decode())
     return Workload(raw, job.namespace, job.request)

@@ -1,26 +1,29 @@
 """Pure: judges an object by the clauses that concern it; it and ``defaulting``, which asks it, alone call rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
-from typing import TypeAlias
 
 from msgspec import structs
 
 from policies.fields import document_order
 from policies.rule import STRENGTH, Finding
-from policies.selection import Selection
-from policies.verdict import Before, Failure, Judgement, Key, Skip, Verdict, Violation
+from policies.selection import Clause, Selection
+from policies.verdict import Before, Failure, Identity, Judgement, Key, Skip, Verdict, Violation
 from policies.workload import Workload
-
-Identity: TypeAlias = tuple[str, str, str, str]
 
 
 def evaluate(job: Workload, selection: Selection, before: Before | None = None) -> Verdict:
-    """Judge an object; on an update what the old object had already is known, and warns."""
+    """Judge an object; on an update what the old object had already is known, and warns.
+
+    So is what a rule finds that crashed on the old object: nobody knows better.
+    """
     judgements, skips, failures = _judge(job, selection)
     if before is not None and judgements:
-        old = _by_clause(_judge(before.job, before.selection)[0])
-        judgements = [_ratchet(judgement, old) for judgement in judgements]
+        was, _, broken = _judge(before.job, before.selection)
+        old, unsure = _by_clause(was), {failure.clause for failure in broken}
+        judgements = [_ratchet(judgement, old, unsure) for judgement in judgements]
+        failed = {failure.clause for failure in failures}
+        failures += [failure for failure in broken if failure.clause not in failed]
     return Verdict(_unite(job, judgements), tuple(skips), tuple(failures))
 
 
@@ -60,8 +63,9 @@ def _by_clause(judgements: Iterable[Judgement]) -> Mapping[Identity, list[Findin
     return found
 
 
-def _ratchet(judgement: Judgement, old: Mapping[Identity, list[Finding]]) -> Judgement:
-    known = any(judgement.finding.as_bad_as(finding) for finding in old.get(judgement.identity, ()))
+def _ratchet(judgement: Judgement, old: Mapping[Identity, list[Finding]], unsure: Collection[Clause]) -> Judgement:
+    found = old.get(judgement.identity, ())
+    known = judgement.clause in unsure or any(judgement.finding.as_bad_as(finding) for finding in found)
     return structs.replace(judgement, known=True) if known else judgement
 
 

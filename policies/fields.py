@@ -15,6 +15,7 @@ Path: TypeAlias = tuple[str | int, ...]
 NOTHING: Final[Mapping[str, Any]] = {}
 DEFAULTED_ANNOTATION: Final = "batchwarden.io/defaulted"
 LAST_APPLIED_ANNOTATION: Final = "kubectl.kubernetes.io/last-applied-configuration"
+DEFAULTED: Final[Path] = ("metadata", "annotations", DEFAULTED_ANNOTATION)
 LAST_APPLIED: Final[Path] = ("metadata", "annotations", LAST_APPLIED_ANNOTATION)
 MANAGED_FIELDS: Final[Path] = ("metadata", "managedFields")
 # Whoever writes under these names writes the annotation anew: kubectl apply, and Argo CD, which builds on it.
@@ -46,6 +47,7 @@ POD_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
     "schedulerName": "default-scheduler",
 }
 KEYED: Final = frozenset({"labels", "annotations", "nodeSelector", "matchLabels"})
+MEMO_TEXT: Final = 65536  # characters: hostile objects cannot fill the memo
 MAX_INT32: Final = 2**31 - 1
 
 
@@ -165,7 +167,7 @@ FILE: Final = None
 
 def defaulted(raw: Mapping[str, Any]) -> Mapping[str, Any]:
     """Read our own annotation: place to value of all that Batchwarden wrote here; empty where unreadable."""
-    return _document(raw, ("metadata", "annotations", DEFAULTED_ANNOTATION))
+    return _document(raw, DEFAULTED)
 
 
 def origin(raw: Mapping[str, Any], path: Path, default: object, request: Request | None) -> Origin:
@@ -232,12 +234,9 @@ def _item_key(fields: Mapping[str, Any], item: Mapping[str, Any]) -> str:
 
 def _document(raw: Mapping[str, Any], annotation: Path) -> Mapping[str, Any]:
     text = lookup(raw, annotation)
-    return _decode_document(text) if isinstance(text, str) else NOTHING
-
-
-@lru_cache(maxsize=8)  # for the questions about one object: annotations may have 256 KiB
-def _decode_document(text: str) -> Mapping[str, Any]:
-    return _decode(text)
+    if not isinstance(text, str):
+        return NOTHING
+    return _remembered(text) if len(text) <= MEMO_TEXT else _decode(text)
 
 
 def _decode(text: str) -> Mapping[str, Any]:
@@ -245,3 +244,6 @@ def _decode(text: str) -> Mapping[str, Any]:
         return mapping(json.decode(text))
     except (ValueError, RecursionError):  # a user may have written anything there
         return NOTHING
+
+
+_remembered = lru_cache(maxsize=8)(_decode)  # for the many questions about one object

@@ -4,7 +4,9 @@ Source: https://github.com/distribution/reference/blob/main/normalize.go
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+MEMO_TEXT: Final = 512  # characters: hostile objects cannot fill the memo
 
 
 class Image(NamedTuple):
@@ -17,9 +19,12 @@ class Image(NamedTuple):
     digest: str
 
 
-@lru_cache(maxsize=1024)
 def parse(reference: str) -> Image:
     """Take a reference apart, with what it leaves out filled in."""
+    return _remembered(reference) if len(reference) <= MEMO_TEXT else _parse(reference)
+
+
+def _parse(reference: str) -> Image:
     name, _, digest = reference.partition("@")
     folder, slash, last = name.rpartition("/")
     last, _, tag = last.partition(":")
@@ -30,3 +35,6 @@ def parse(reference: str) -> Image:
     registry = "docker.io" if registry == "index.docker.io" else registry
     library = "library/" if registry == "docker.io" and "/" not in rest else ""
     return Image(name, registry, f"{registry}/{library}{rest}", tag or "latest", digest)
+
+
+_remembered = lru_cache(maxsize=1024)(_parse)

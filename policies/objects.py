@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
+from policies import quantity
 from policies.catalog import rules
 from policies.fields import mapping
-from policies.rule import Action, Rule, RuleParams, Text, Texts
+from policies.rule import Action, Amounts, Rule, RuleParams, Text, Texts
 from policies.selector import LabelSelector
 from policies.strict import InvalidObjectError, decode
 
@@ -140,6 +141,47 @@ class BatchPolicyException(_Strict, frozen=True, tag_field="kind", tag="BatchPol
         if self.spec.expires_at - (self.metadata.creation_timestamp or at) > timedelta(days=policy.max_days):
             return f"expiresAt is more than the {policy.max_days} days away that policy {policy.name} permits"
         return None
+
+
+class NamespaceMeta(Struct, frozen=True):
+    """What selects a namespace."""
+
+    name: Name
+    labels: dict[str, str] | None = None
+
+
+class Namespace(Struct, frozen=True):
+    """Kubernetes' own Namespace, as far as selectors ask."""
+
+    metadata: NamespaceMeta
+
+
+class LimitRangeItem(Struct, frozen=True, rename="camel"):
+    """What a LimitRange says of one type of thing."""
+
+    type: str
+    default: Amounts | None = None
+    default_request: Amounts | None = None
+    min: Amounts | None = None
+    max: Amounts | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no quantity."""
+        for amounts in (self.default, self.default_request, self.min, self.max):
+            for amount in (amounts or {}).values():
+                quantity.parse(amount)
+
+
+class LimitRangeSpec(Struct, frozen=True):
+    """The items."""
+
+    limits: tuple[LimitRangeItem, ...]
+
+
+class LimitRangeObject(Struct, frozen=True):
+    """Kubernetes' own LimitRange, as far as rules ask."""
+
+    spec: LimitRangeSpec
 
 
 BatchObject: TypeAlias = ClusterBatchPolicy | BatchPolicy | BatchPolicyException

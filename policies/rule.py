@@ -116,7 +116,6 @@ class Finding(Struct, frozen=True, kw_only=True, gc=False):
     excess: tuple[str, Decimal | float] | None = None
     fix: Default | None = None
     example: bool = False
-    container: str = ""
     refused: bool = False
 
     def as_bad_as(self, other: "Finding") -> bool:

@@ -98,10 +98,42 @@ def test_policies_exceptions_namespaces_and_limits_are_read(tmp_path: Path) -> N
     assert selected(snapshot, "default") == (["restartPolicy"], [], {"cpu": 2})
 
 
-def test_a_namespace_or_a_limit_range_that_says_nothing_breaks_nothing(tmp_path: Path) -> None:
-    bare = "apiVersion: v1\nkind: Namespace\n---\napiVersion: v1\nkind: LimitRange\nmetadata: {namespace: null}\n"
-    (tmp_path / "bare.yaml").write_text(bare)
-    assert selected(load([tmp_path]), "default") == ([], [], {})
+@pytest.mark.parametrize(
+    ("manifest", "fault"),
+    [
+        ("kind: Namespace", "1:1: metadata is missing"),
+        ("kind: Namespace\nmetadata: {nam: x}", "3:1: name is missing"),
+        ("kind: Namespace\nmetadata: {name: x, labels: [a]}", "3:21: labels"),
+        ("kind: Namespace\nmetadata: {name: x, labels: a=b}", "3:21: labels"),
+        ("kind: LimitRange\nmetadata: {name: x}", "1:1: spec is missing"),
+        ("kind: LimitRange\nspec: {limits: [{type: Container, max: {memory: lots}}]}", "lots"),
+    ],
+    ids=range(6),
+)
+def test_a_namespace_or_a_limit_range_that_cannot_be_meant_is_a_fault(
+    tmp_path: Path, manifest: str, fault: str
+) -> None:
+    (tmp_path / "bad.yaml").write_text(f"apiVersion: v1\n{manifest}\n")
+    with pytest.raises(PolicyFilesError) as raised:
+        load([tmp_path])
+    assert fault in str(raised.value)
+
+
+def test_what_is_behind_a_linked_folder_is_watched_too(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "link").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "a.yaml").write_text(POLICY % "one")
+    taken, stop = Event(), Event()
+    folder = WatchedFolder([tmp_path / "policies"], lambda _snapshot: taken.set(), print)
+    taken.clear()
+    watcher = Thread(target=folder.watch, args=(stop, 0.01))
+    watcher.start()
+    (tmp_path / "real" / "a.yaml").write_text(POLICY % "another")
+    assert taken.wait(PATIENCE)
+    stop.set()
+    watcher.join()
+    assert names(folder.snapshot) == ["another"]
 
 
 def test_several_paths_make_one_snapshot(tmp_path: Path) -> None:

@@ -69,10 +69,15 @@ def read_paths(paths: Iterable[str | FilePath]) -> Iterator[Document | Unreadabl
     In folders only the names of YAML and JSON count, and no hidden ones: a mounted ConfigMap keeps its files in
     ``..2026_01_01_…`` and links to them.
     """
+    for file in find_files(paths):
+        yield from _read_file(file) if isinstance(file, FilePath) else [file]
+
+
+def find_files(paths: Iterable[str | FilePath]) -> Iterator[FilePath | Unreadable]:
+    """Name the files that ``read_paths`` would read, and the places where it cannot look."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        for file in _find(FilePath(path), seen, named=True):
-            yield from _read_file(file) if isinstance(file, FilePath) else [file]
+        yield from _find(FilePath(path), seen, named=True)
 
 
 def read_text(text: str | bytes, source: str) -> Iterator[Document | Unreadable]:
@@ -108,7 +113,7 @@ def _find(path: FilePath, seen: set[tuple[int, int]], *, named: bool) -> Iterato
     if not folder and (named or S_ISREG(status.st_mode)):
         yield path
     for entry in entries:
-        if not entry.name.startswith(".") and (entry.suffix.lower() in SUFFIXES or entry.is_dir()):
+        if not entry.name.startswith(".") and (entry.suffix.lower() in SUFFIXES or FilePath(entry).is_dir()):
             yield from _find(entry, seen, named=False)
 
 

@@ -4,22 +4,32 @@ Beside our own objects it may hold ``Namespace`` and ``LimitRange`` manifests, s
 without a cluster.
 """
 
-import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, TypeAlias
 
 from policies.fields import mapping
-from policies.objects import KINDS, BatchPolicyException, decode_object, is_ours, policy
+from policies.objects import (
+    KINDS,
+    BatchPolicyException,
+    LimitRangeObject,
+    Namespace,
+    decode_object,
+    is_ours,
+    policy,
+)
 from policies.resources import limit_range
 from policies.selection import Snapshot
-from policies.strict import InvalidObjectError
-from webhook.files import Document, Unreadable, read_paths
+from policies.strict import InvalidObjectError, decode
+from webhook.files import Document, Unreadable, find_files, read_paths
+
+Note: TypeAlias = tuple[str, int, int, int]
+"""Name, inode, size and time of a file: one state of it."""
 
 
 class PolicyFilesError(Exception):
-    """Policy files are wrong: for whoever writes them, one line for each fault, with file, line and column."""
+    """Policy files are wrong: for whoever writes them, a line for the first fault of each document, with its place."""
 
     def __init__(self, faults: Iterable[str]) -> None:
         """Remember the faults."""
@@ -38,6 +48,12 @@ class _Collection:
         self.faults: list[str] = []
 
     def take(self, document: Document) -> None:
+        try:
+            self._take(document)
+        except InvalidObjectError as error:
+            self._fault(document, error.path, str(error))
+
+    def _take(self, document: Document) -> None:
         manifest = mapping(document.value)
         version, kind, metadata = (manifest.get(key) for key in ("apiVersion", "kind", "metadata"))
         if not isinstance(version, str) or not isinstance(kind, str):
@@ -47,16 +63,14 @@ class _Collection:
         elif is_ours(manifest) or kind in KINDS:
             self._take_ours(document)
         elif (version, kind) == ("v1", "Namespace"):
-            self.namespaces[str(mapping(metadata).get("name"))] = mapping(mapping(metadata).get("labels"))
+            namespace = decode(manifest, Namespace).metadata
+            self.namespaces[namespace.name] = namespace.labels or {}
         elif (version, kind) == ("v1", "LimitRange"):
+            decode(manifest, LimitRangeObject)
             self.limit_ranges.setdefault(str(mapping(metadata).get("namespace") or "default"), []).append(manifest)
 
     def _take_ours(self, document: Document) -> None:
-        try:
-            found = decode_object(document.value)
-        except InvalidObjectError as error:
-            self._fault(document, error.path, str(error))
-            return
+        found = decode_object(document.value)
         kind, name = type(found).__name__, found.metadata.name
         key = (kind, "" if kind == "ClusterBatchPolicy" else found.metadata.namespace, name)
         first = self.places.setdefault(key, _place(document, ("metadata", "name")))
@@ -74,7 +88,7 @@ def _place(document: Document, path: tuple[str | int, ...]) -> str:
 
 
 def load(paths: Iterable[Path]) -> Snapshot:
-    """Read policies, exceptions and what they need to know; raise PolicyFilesError with every fault."""
+    """Read policies, exceptions and what they need to know; raise PolicyFilesError with the faults."""
     found = _Collection()
     for document in read_paths(paths):
         if isinstance(document, Unreadable):
@@ -113,24 +127,19 @@ class WatchedFolder:
     def _reload(self) -> None:
         try:
             self.snapshot = load(self._paths)
-        except (PolicyFilesError, OSError) as error:
+        except PolicyFilesError as error:
             self._failed(str(error))
         else:
             self._loaded(self.snapshot)
 
-    def _look(self) -> frozenset[tuple[str, int, int, int]]:
+    def _look(self) -> frozenset[Note]:
         """Note name, inode, size and time of each file: a ConfigMap that is mounted changes by a swapped link."""
-        return frozenset(_note(file) for path in self._paths for file in _walk(path))
+        return frozenset(_note(file) for file in find_files(self._paths))
 
 
-def _walk(path: Path) -> Iterator[Path]:
-    """Go through a file, or a folder and all in it; what vanishes meanwhile is left out."""
-    yield path
-    for folder, folders, files in os.walk(path):
-        yield from (Path(folder, name) for name in (*folders, *files))
-
-
-def _note(file: Path) -> tuple[str, int, int, int]:
+def _note(file: Path | Unreadable) -> Note:
+    if isinstance(file, Unreadable):
+        return str(file), 0, 0, 0
     try:
         stat = file.stat()
     except OSError:  # gone while we look; the next look will tell

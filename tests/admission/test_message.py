@@ -273,7 +273,7 @@ def test_fifty_violations_are_told_in_bounds() -> None:
         warned[0]
         == "spec.template.spec.containers[0].resources.limits.memory is missing (resourceLimits, policy house)"
     )
-    assert warned[-1] == f"and {51 - len(warned)} more like these"
+    assert warned[-1] == "and more like these"
     assert len("".join(warned)) <= 4096
 
 
@@ -307,7 +307,7 @@ spec: {action: Warn, rules: {resourceLimits: {}}}
     assert response["warnings"] == [
         "spec.activeDeadlineSeconds is 9000; allowed: at most 3600 (activeDeadline, policy advice)",
         "spec.template.spec.containers[0].resources.limits.memory is missing (resourceLimits, policy older)",
-        "spec.backoffLimit is 9; not denied, as it was so before (backoffLimit, policies advice, house)",
+        "spec.backoffLimit is 9; not denied, as it is no worse than before (backoffLimit, policies advice, house)",
     ]
 
 
@@ -437,7 +437,7 @@ def test_warnings_keep_their_order_and_are_told_once() -> None:
     assert message.bounded(["b", "a", "b", "a\n", "c " * 200]) == ("b", "a", ("c " * 200)[:253] + "...")
     many = message.bounded(f"{number:03}" + "x" * 97 for number in range(100))
     assert [line[:3] for line in many[:-1]] == [f"{number:03}" for number in range(38)]
-    assert many[-1] == "and 62 more like these"
+    assert many[-1] == "and more like these"
 
 
 def test_a_rule_that_crashed_is_told_once() -> None:

@@ -25,7 +25,7 @@ from policies.fields import (
 )
 from policies.objects import Policy
 from policies.resources import limit_range
-from policies.rule import STRENGTH, Finding
+from policies.rule import STRENGTH, Facts, Finding
 from policies.selection import Selection, Snapshot
 from policies.strict import InvalidObjectError
 from policies.verdict import Before, Verdict
@@ -112,6 +112,14 @@ def test_the_cure_of_a_finding_cures_it(rule: str, case: Case) -> None:
 
 def test_each_rule_has_cases_and_each_case_has_a_rule() -> None:
     assert set(RULES) == {path.stem for path in (TESTS / "cases").iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["Job", "CronJob"])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_writes_nothing_where_no_parameter_called_default_is_given(rule: str, kind: str) -> None:
+    known = rules()[rule]
+    job, wanted = Workload(base(kind)), known.defaults or (lambda *_: ())
+    assert list(wanted(job, known.params(), Facts())) == []
 
 
 @pytest.mark.parametrize("rule", RULES)

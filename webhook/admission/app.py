@@ -70,8 +70,8 @@ def _answer_errors(app: Flask, observer: Observer) -> None:
         return tell(500, "an error in Batchwarden; its log has the details")
 
 
-def create_status_app(is_ready: Callable[[], str], metrics: Callable[[], bytes]) -> Flask:
-    """Make the application of the status port; ``is_ready`` gives the reason why not, or nothing."""
+def create_status_app(why_not_ready: Callable[[], str], metrics: Callable[[], bytes]) -> Flask:
+    """Make the application of the status port; ``why_not_ready`` gives the reason why not, or nothing."""
     app = Flask("batchwarden-status", static_folder=None)
 
     @app.get("/livez")
@@ -80,8 +80,13 @@ def create_status_app(is_ready: Callable[[], str], metrics: Callable[[], bytes])
 
     @app.get("/readyz")
     def readyz() -> Response:
-        reason = is_ready()
+        reason = why_not_ready()
         return Response(f"{reason or 'ok'}\n", 503 if reason else 200, mimetype="text/plain")
+
+    @app.errorhandler(HTTPException)
+    def refuse(error: HTTPException) -> Response:
+        text = "the status port has /livez, /readyz and /metrics, to be asked with GET"
+        return Response(f"{text}\n", error.code or 500, mimetype="text/plain")
 
     @app.get("/metrics")
     def scrape() -> Response:

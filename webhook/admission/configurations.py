@@ -1,7 +1,8 @@
 """The two webhook configurations, as plain objects. Pure.
 
-What section "not judged at all" of the documentation names is left out here, so that it costs no call, and once more in
-``exempt.py``, since a configuration may be edited. Each expression holds for objects that lack optional fields.
+What ``exempt.py`` passes over is left out here already, so that it costs no call. It is judged there once more, since a
+configuration may be edited, and since ``suspend: true`` alone is more than an expression should tell. Each expression
+holds for objects that lack optional fields.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchconditions
 """
 
@@ -30,16 +31,15 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     ca: bytes
     url: str = ""
     service: str = "batchwarden"
-    namespace: str = "batchwarden"
     port: int = 443
 
-    def client_config(self, path: str) -> dict[str, Any]:
+    def client_config(self, path: str, namespace: str) -> dict[str, Any]:
         """Write ``clientConfig`` for one of our paths, e.g. ``/mutate``."""
         bundle = {"caBundle": b64encode(self.ca).decode()}
         if self.url:
             return {"url": f"{self.url}{path}", **bundle}
         return {
-            "service": {"name": self.service, "namespace": self.namespace, "path": path, "port": self.port},
+            "service": {"name": self.service, "namespace": namespace, "path": path, "port": self.port},
             **bundle,
         }
 
@@ -83,13 +83,12 @@ def match_conditions(settings: Settings) -> list[dict[str, str]]:
         " object.metadata.?ownerReferences.orValue([])"
         ".exists(owner, owner.kind == 'CronJob' && owner.?controller.orValue(false))"
     )
+    glass = _string(BREAK_GLASS_GROUP)
     return [
         _condition("not-being-deleted", "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"),
         _condition("something-judged-changes", f"request.operation == 'CREATE' || {changed}"),
         _condition("not-of-the-cronjob-controller", f"request.operation != 'CREATE' || !({made_by_controller})"),
-        _condition(
-            "no-break-glass", f"!request.userInfo.?groups.orValue([]).exists(group, group == '{BREAK_GLASS_GROUP}')"
-        ),
+        _condition("no-break-glass", f"!request.userInfo.?groups.orValue([]).exists(group, group == {glass})"),
     ]
 
 
@@ -98,7 +97,7 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
     return {
         "name": f"{door}.batchwarden.io",
         "rules": [RULE],
-        "clientConfig": registration.endpoint.client_config(f"/{door}"),
+        "clientConfig": registration.endpoint.client_config(f"/{door}", settings.own_namespace),
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
         "timeoutSeconds": registration.timeout_seconds,

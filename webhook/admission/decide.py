@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 from jsonpatch import JsonPatch
@@ -9,7 +10,7 @@ from msgspec import Struct, json, structs
 
 from policies import engine
 from policies.defaulting import defaults
-from policies.fields import DEFAULTED_ANNOTATION, Path, Request, lookup, put
+from policies.fields import DEFAULTED, Path, Request, lookup, put
 from policies.rule import Action, Default
 from policies.selection import Selection, Snapshot, Subject
 from policies.verdict import Before, Defaulting, Failure, Key, Verdict, Violation
@@ -19,6 +20,7 @@ from webhook.admission.exempt import exemption
 from webhook.admission.review import AdmissionRequest, Decision
 from webhook.admission.settings import Settings
 
+MOST_TOLD = 100  # lines of one, the rest being cut anyway
 MOST_AUDITED = 4096  # characters of an audit annotation
 
 
@@ -150,10 +152,10 @@ def _warnings(
     job: Workload, failures: Iterable[Failure], wrong: Collection[Violation], lines: Iterable[str] = ()
 ) -> tuple[str, ...]:
     """Tell what is wrong, what was written, what could not be checked, and last what is no worse than it was."""
-    fresh = [message.warning(job, violation) for violation in wrong if not violation.known]
-    known = [message.warning(job, violation) for violation in wrong if violation.known]
+    fresh = (message.warning(job, violation) for violation in wrong if not violation.known)
+    known = (message.warning(job, violation) for violation in wrong if violation.known)
     crashed = message.unchecked(failure.clause.rule.key for failure in failures)
-    return message.bounded([*fresh, *lines, *crashed, *known])
+    return message.bounded(chain(fresh, lines, crashed, known))
 
 
 def _written(result: Defaulting, *, done: bool) -> list[str]:
@@ -164,17 +166,19 @@ def _audited(result: Defaulting) -> list[str]:
     return [message.written(each, done=False) for each in result.audited]
 
 
-def _reported(job: Workload, verdict: Verdict) -> Mapping[str, list[str]]:
-    """List what goes into the audit log, where programs look for it: all that is wrong, by what is done about it."""
+def _reported(job: Workload, verdict: Verdict) -> Mapping[str, Iterable[str]]:
+    """Put into words what goes into the audit log, where programs look for it: all that is wrong, by what is done."""
     names = {Action.DENY: "denied", Action.WARN: "warned", Action.AUDIT: "audited"}
-    lines = {name: [message.warning(job, each) for each in verdict.having(action)] for action, name in names.items()}
-    lines["excepted"] = [message.excepted(skip) for skip in verdict.skips]
-    return lines
+    lines: dict[str, Iterable[str]] = {
+        name: (message.warning(job, each) for each in verdict.having(action)) for action, name in names.items()
+    }
+    return {**lines, "excepted": (message.excepted(skip) for skip in verdict.skips)}
 
 
-def _audit(**lines: list[str]) -> Mapping[str, str]:
+def _audit(**lines: Iterable[str]) -> Mapping[str, str]:
     """Make audit annotations: a key, which the API server prefixes with the webhook's name, and lines in one."""
-    return {key.replace("_", "-"): "; ".join(found)[:MOST_AUDITED] for key, found in lines.items() if found}
+    told = {key.replace("_", "-"): "; ".join(islice(found, MOST_TOLD))[:MOST_AUDITED] for key, found in lines.items()}
+    return {key: text for key, text in told.items() if text}
 
 
 def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
@@ -182,10 +186,9 @@ def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
     if not result.written:
         return None
     writes = [write for each in result.written for write in each.default.writes]
-    note: Path = ("metadata", "annotations", DEFAULTED_ANNOTATION)
     operations: list[Any] = []
     becomes: Any = raw
-    for path, value in [*writes, (note, lookup(result.job.raw, note))]:
+    for path, value in [*writes, (DEFAULTED, lookup(result.job.raw, DEFAULTED))]:
         operations.append(_operation(becomes, path, value))
         becomes = put(becomes, path, value)
     patch = JsonPatch(operations)

@@ -1,4 +1,4 @@
-"""What is not judged at all, once here and once as ``matchConditions`` in the webhook configuration. Pure."""
+"""What is not judged at all. Pure; the webhook configuration leaves most of it out already, without a call."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -103,7 +103,7 @@ def warning(job: Workload, violation: Violation) -> str:
     spared = violation.action is not Action.DENY and any(
         judgement.clause.action is Action.DENY for judgement in violation.judgements
     )
-    rest = f"{'; not denied, as it was so before' if spared else ''} ({_source(violation)})"
+    rest = f"{'; not denied, as it is no worse than before' if spared else ''} ({_source(violation)})"
     full = f"{statement(job, violation)}{rest}"
     if len(full) <= SHORT_WARNING:
         return full
@@ -133,14 +133,15 @@ def unchecked(rules: Iterable[str]) -> Iterator[str]:
 
 def bounded(lines: Iterable[str]) -> tuple[str, ...]:
     """Fit warnings into what the API server passes on, the first being the most important; a newline would lose one."""
-    wanted = list(dict.fromkeys(_cut(printable(line), LONGEST_WARNING) for line in lines))
-    kept: list[str] = []
+    kept: dict[str, None] = {}
     room = ALL_WARNINGS - LONGEST_WARNING
-    for line in wanted:
+    for line in (_cut(printable(line), LONGEST_WARNING) for line in lines):
+        if line in kept:
+            continue
         room -= len(line.encode())
-        if room < 0:
-            return (*kept, f"and {len(wanted) - len(kept)} more like these")
-        kept.append(line)
+        if room < 0:  # the rest is not even put into words: there may be thousands
+            return (*kept, "and more like these")
+        kept[line] = None
     return tuple(kept)
 
 

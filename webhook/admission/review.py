@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 from policies.verdict import Failure, Violation, Written
 
 TOO_DEEP = "the body is nested too deep to be an AdmissionReview"
+Namespace = Annotated[str, Meta(max_length=253)]  # what Kubernetes allows
 Uid = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -47,7 +48,7 @@ class AdmissionRequest(Struct, frozen=True, rename="camel"):
     kind: GroupVersionKind
     operation: Literal["CREATE", "UPDATE", "DELETE", "CONNECT"]
     user_info: UserInfo
-    namespace: str = ""
+    namespace: Namespace = ""
     name: str = ""
     sub_resource: str = ""
     dry_run: bool | None = False
@@ -102,6 +103,9 @@ def read(body: bytes, content_type: str | None) -> AdmissionRequest:
 def _complete(request: AdmissionRequest) -> AdmissionRequest:
     if request.operation in ("CREATE", "UPDATE") and request.object is None:
         raise BadReviewError(400, f"request.object is missing; {request.operation} needs it")
+    kind = (request.object or {}).get("kind", request.kind.kind)
+    if request.operation in ("CREATE", "UPDATE") and kind != request.kind.kind and not request.sub_resource:
+        raise BadReviewError(400, "request.object is of another kind than request.kind; send the object as registered")
     if request.operation == "UPDATE" and request.old_object is None:
         raise BadReviewError(400, "request.oldObject is missing; UPDATE needs it")
     return request

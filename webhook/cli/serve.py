@@ -24,7 +24,7 @@ class Address(click.ParamType[tuple[str, int]]):
         if isinstance(value, tuple):
             return value
         host, _, port = str(value).rpartition(":")
-        if not host or not port.isdigit() or int(port) > LAST_PORT:
+        if not host or not port.isdecimal() or not port.isascii() or int(port) > LAST_PORT:
             self.fail(f"{value} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443", param, ctx)
         return host.strip("[]"), int(port)
 
@@ -35,12 +35,12 @@ def option(name: str, about: str, **settings: Any) -> Callable[[Callable[..., No
 
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(exists=True, path_type=Path)
+FILES = click.Path(exists=True, path_type=Path)
 AGAIN = {"multiple": True}
 
 
 @click.command()
-@option("--policies", "Policies and what they need to know; repeatable.", required=True, type=FOLDER, **AGAIN)
+@option("--policies", "Policies and what they need to know; repeatable.", required=True, type=FILES, **AGAIN)
 @option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())

@@ -1,0 +1,48 @@
+"""What cannot be served is said in a sentence, before anything listens."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from webhook.cli import main
+
+POLICY = """
+apiVersion: batchwarden.io/v1alpha1
+kind: ClusterBatchPolicy
+metadata: {name: house}
+spec: {rules: {backoffLimit: {max: 3}}}
+"""
+
+
+def serve(folder: Path, *options: str) -> tuple[int, str]:
+    """Return the exit code of ``batchwarden serve`` and what it said."""
+    for name in ("tls.crt", "tls.key"):
+        (folder / name).touch()
+    files = [f"--policies={folder}", f"--tls-cert={folder}/tls.crt", f"--tls-key={folder}/tls.key"]
+    result = CliRunner().invoke(main, ["serve", *files, *options])
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("address", ["8443", ":8443", "0.0.0.0:", "0.0.0.0:²", "0.0.0.0:65536", "0.0.0.0:-1", "x:y"])
+def test_an_address_names_a_host_and_a_port(tmp_path: Path, address: str) -> None:
+    code, said = serve(tmp_path, f"--listen={address}")
+    assert code == 2
+    assert f"{address} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443" in said
+
+
+def test_a_broken_policy_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY.replace("max", "mux"))
+    code, said = serve(tmp_path)
+    assert code == 1
+    assert f"{tmp_path}/policy.yaml:5:" in said
+    assert "did you mean max?" in said
+
+
+def test_a_certificate_that_cannot_be_served_is_named(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    code, said = serve(tmp_path, "--listen=127.0.0.1:0", "--status-listen=127.0.0.1:0")
+    assert code == 1
+    assert "tls.crt" in said
+    assert "Traceback" not in said

@@ -1,0 +1,35 @@
+"""Image references are read as container runtimes read them, and no hostile one is remembered."""
+
+import pytest
+
+from policies import image
+from policies.image import Image, parse
+
+HUB = "docker.io"
+
+
+@pytest.mark.parametrize(
+    ("reference", "read"),
+    [
+        ("busybox", Image("busybox", HUB, "docker.io/library/busybox", "latest", "")),
+        ("busybox:1.36", Image("busybox", HUB, "docker.io/library/busybox", "1.36", "")),
+        ("team/app:2", Image("team/app", HUB, "docker.io/team/app", "2", "")),
+        ("docker.io/busybox", Image("docker.io/busybox", HUB, "docker.io/library/busybox", "latest", "")),
+        ("index.docker.io/team/app", Image("index.docker.io/team/app", HUB, "docker.io/team/app", "latest", "")),
+        ("localhost/app", Image("localhost/app", "localhost", "localhost/app", "latest", "")),
+        ("registry:5000/app", Image("registry:5000/app", "registry:5000", "registry:5000/app", "latest", "")),
+        ("registry:5000/app:1", Image("registry:5000/app", "registry:5000", "registry:5000/app", "1", "")),
+        ("quay.io/a/b/c:v1", Image("quay.io/a/b/c", "quay.io", "quay.io/a/b/c", "v1", "")),
+        ("Upper/app", Image("Upper/app", "Upper", "Upper/app", "latest", "")),
+        ("app@sha256:ab", Image("app", HUB, "docker.io/library/app", "latest", "sha256:ab")),
+        ("quay.io/app:1@sha256:ab", Image("quay.io/app", "quay.io", "quay.io/app", "1", "sha256:ab")),
+    ],
+)
+def test_a_reference_is_taken_apart(reference: str, read: Image) -> None:
+    assert read == parse(reference)
+
+
+def test_what_is_longer_than_any_reference_is_read_and_not_remembered() -> None:
+    remembered = image._remembered.cache_info().currsize  # noqa: SLF001 - the memory is what this is about
+    assert parse("a" * 10_000).tag == "latest"
+    assert remembered == image._remembered.cache_info().currsize  # noqa: SLF001
