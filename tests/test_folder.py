@@ -136,6 +136,32 @@ def test_what_is_behind_a_linked_folder_is_watched_too(tmp_path: Path) -> None:
     assert names(folder.snapshot) == ["another"]
 
 
+def test_our_own_error_ends_no_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.yaml").write_text(POLICY % "one")
+    told, stop = Event(), Event()
+    said: list[str] = []
+
+    def hear(fault: str) -> None:
+        said.append(fault)
+        told.set()
+
+    folder = WatchedFolder([tmp_path], lambda _snapshot: told.set(), hear)
+    told.clear()
+    watcher = Thread(target=folder.watch, args=(stop, 0.01))
+    with monkeypatch.context() as broken:
+        broken.setattr("webhook.folder.load", lambda _paths: 1 / 0)
+        watcher.start()
+        (tmp_path / "a.yaml").write_text(POLICY % "another")
+        assert told.wait(PATIENCE)
+    assert said == ["an error in Batchwarden while reading: ZeroDivisionError('division by zero')"]
+    told.clear()
+    (tmp_path / "a.yaml").write_text(POLICY % "a-third")
+    assert told.wait(PATIENCE)
+    stop.set()
+    watcher.join()
+    assert names(folder.snapshot) == ["a-third"]
+
+
 def test_several_paths_make_one_snapshot(tmp_path: Path) -> None:
     (tmp_path / "folder" / "deep").mkdir(parents=True)
     for name, place in (("one", "folder/a.yaml"), ("two", "folder/deep/b.yml"), ("three", "c.json")):

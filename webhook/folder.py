@@ -129,6 +129,8 @@ class WatchedFolder:
             self.snapshot = load(self._paths)
         except PolicyFilesError as error:
             self._failed(str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the watch goes on, and the next change may be whole
+            self._failed(f"an error in Batchwarden while reading: {error!r}")
         else:
             self._loaded(self.snapshot)
 

@@ -199,7 +199,7 @@ def test_other_events_are_told_and_counted() -> None:
         {"event": "refused", "status": 413, "message": "too large"},
         {"event": "error", "message": "a request could not be answered", "error": "RuntimeError"},
         {"event": "policies", "message": "in force", "count": 1, "policies": ["house"]},
-        {"event": "policies", "message": "in force", "count": 0},
+        {"event": "policies", "message": "none is in force: nothing is denied, warned of or written", "count": 0},
         {
             "event": "policies",
             "message": "changed files are broken; the last good ones stay in force",

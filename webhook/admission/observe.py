@@ -128,7 +128,8 @@ class Observer:
         """Record that policies are in force."""
         self._policies.set(len(snapshot.policies))
         names = [policy.name for policy in snapshot.policies]
-        self.log.write("policies", message="in force", count=len(names), policies=names)
+        message = "in force" if names else "none is in force: nothing is denied, warned of or written"
+        self.log.write("policies", message=message, count=len(names), policies=names)
 
     def not_loaded(self, faults: str) -> None:
         """Record that changed files are broken, so that the last good policies stay in force."""

@@ -1,0 +1,34 @@
+"""What the README shows is what the commands print."""
+
+import re
+from pathlib import Path
+
+from policies.catalog import rules, summary
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+EXPECTED = ROOT / "deploy" / "examples" / "expected"
+
+
+def test_what_kubectl_prints_is_shown_as_it_is_printed() -> None:
+    shown = re.findall(r"    \$ kubectl apply -f (\S+)\.yaml\n((?:    .*\n|\n(?=    ))+)", README)
+    assert [name for name, _ in shown] != []
+    for name, text in shown:
+        assert (EXPECTED / f"{name}.txt").read_text() == re.sub(r"^ {4}", "", text, flags=re.MULTILINE)
+
+
+def test_every_rule_is_listed() -> None:
+    rows = [
+        f"| `{key}` | {', '.join(rule.kinds)} | {summary(rule).replace('``', '`')} |" for key, rule in rules().items()
+    ]
+    assert "\n".join(rows) in README
+
+
+def test_every_make_target_and_option_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"\bmake ([a-z0-9]+)\b", README))
+    assert {"demo", "test"} <= targets
+    assert [target for target in targets if not re.search(rf"^{target}: ", makefile, re.MULTILINE)] == []
+    source = (ROOT / "webhook" / "cli" / "serve.py").read_text() + (ROOT / "webhook" / "cli" / "certs.py").read_text()
+    options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", README)) - {"--help", "--as", "--as-group"}
+    assert [option for option in options if f'"{option}"' not in source] == []
