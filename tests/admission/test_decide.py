@@ -154,7 +154,7 @@ def test_an_update_of_a_cron_job_is_repaired_only_where_it_is_made_worse() -> No
     assert stored["spec"]["startingDeadlineSeconds"] == 300
     assert second["allowed"]
     (known,) = second["warnings"]
-    said = "spec.jobTemplate.spec.activeDeadlineSeconds is missing; not denied, as it is no worse than before ("
+    said = "spec.jobTemplate.spec.activeDeadlineSeconds is missing; not denied: no worse than before ("
     assert known.startswith(said)
 
 
@@ -243,7 +243,7 @@ def test_what_kubernetes_let_stand_on_an_update_is_left_to_validation() -> None:
     first, second, _ = admit(becomes, context(policies), was)
     assert first == {"uid": UID, "allowed": True}
     assert second["allowed"]
-    assert "; not denied, as it is no worse than before (restartPolicy, policy house)" in second["warnings"][0]
+    assert "; not denied: no worse than before (restartPolicy, policy house)" in second["warnings"][0]
 
 
 @pytest.mark.parametrize("dry_run", [False, True, None])

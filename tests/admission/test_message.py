@@ -307,7 +307,7 @@ spec: {action: Warn, rules: {resourceLimits: {}}}
     assert response["warnings"] == [
         "spec.activeDeadlineSeconds is 9000; allowed: at most 3600 (activeDeadline, policy advice)",
         "spec.template.spec.containers[0].resources.limits.memory is missing (resourceLimits, policy older)",
-        "spec.backoffLimit is 9; not denied, as it is no worse than before (backoffLimit, policies advice, house)",
+        "spec.backoffLimit is 9; not denied: no worse than before (backoffLimit, policies advice, house)",
     ]
 
 

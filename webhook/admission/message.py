@@ -103,7 +103,7 @@ def warning(job: Workload, violation: Violation) -> str:
     spared = violation.action is not Action.DENY and any(
         judgement.clause.action is Action.DENY for judgement in violation.judgements
     )
-    rest = f"{'; not denied, as it is no worse than before' if spared else ''} ({_source(violation)})"
+    rest = f"{'; not denied: no worse than before' if spared else ''} ({_source(violation)})"
     full = f"{statement(job, violation)}{rest}"
     if len(full) <= SHORT_WARNING:
         return full
