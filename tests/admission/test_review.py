@@ -12,6 +12,7 @@ from webhook.admission.review import BadReviewError, Decision
 
 JSON = "application/json"
 GOOD = request(JOB)
+OTHER_KIND = "request.object.kind is not request.kind.kind; send the object as it is registered"
 NOT_A_REVIEW = "the body is not an AdmissionReview of admission.k8s.io/v1: "
 
 
@@ -132,6 +133,8 @@ def test_another_content_type_is_refused(content_type: str | None) -> None:
         pytest.param(
             body(request(JOB, operation="UPDATE")), "request.oldObject is missing; UPDATE needs it", id="no old object"
         ),
+        pytest.param(body({**GOOD, "object": {**JOB, "kind": "CronJob"}}), OTHER_KIND, id="an object of another kind"),
+        pytest.param(body({**GOOD, "object": {"spec": {}}}), OTHER_KIND, id="an object of no kind"),
     ],
 )
 def test_what_is_no_review_is_refused(sent: bytes, sentence: str) -> None:

@@ -103,9 +103,9 @@ def read(body: bytes, content_type: str | None) -> AdmissionRequest:
 def _complete(request: AdmissionRequest) -> AdmissionRequest:
     if request.operation in ("CREATE", "UPDATE") and request.object is None:
         raise BadReviewError(400, f"request.object is missing; {request.operation} needs it")
-    kind = (request.object or {}).get("kind", request.kind.kind)
+    kind = (request.object or {}).get("kind")
     if request.operation in ("CREATE", "UPDATE") and kind != request.kind.kind and not request.sub_resource:
-        raise BadReviewError(400, "request.object is of another kind than request.kind; send the object as registered")
+        raise BadReviewError(400, "request.object.kind is not request.kind.kind; send the object as it is registered")
     if request.operation == "UPDATE" and request.old_object is None:
         raise BadReviewError(400, "request.oldObject is missing; UPDATE needs it")
     return request
