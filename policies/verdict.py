@@ -114,7 +114,7 @@ class Written(Struct, frozen=True):
 class Defaulting(Struct, frozen=True):
     """What defaults come to: what is written, the object after it and the verdict on it, and what Audit would write.
 
-    ``verdict`` is None where nothing is written: then nobody had to judge.
+    ``verdict`` is None where no field took a default: then nobody had to judge.
     """
 
     written: tuple[Written, ...]
