@@ -1,14 +1,15 @@
 """Pure: works out which defaults to write into an object, by trying them and having the engine judge."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from msgspec import json
 
-from policies.engine import evaluate
-from policies.fields import DEFAULTED, defaulted, lookup, place, put
-from policies.rule import Action, Default, Phase
-from policies.selection import Clause, Selection
+from policies.clauses import Clause
+from policies.engine import WHAT_WEIGHS, evaluate
+from policies.fields import DEFAULTED, Path, defaulted, lookup, place, put
+from policies.rule import Default, Phase
+from policies.selection import Selection
 from policies.verdict import Before, Defaulting, Failure, Key, Verdict, Written
 from policies.workload import Workload
 
@@ -27,18 +28,18 @@ def defaults(job: Workload, select: Select, before: Before | None = None) -> Def
     first candidate for each field and judges once; only where that would be denied for something new are they tried one
     by one, at most ``MOST_TRIES`` of them. An object of more than ``MOST_CONTAINERS`` is judged, but not defaulted.
     """
+    offer = _Offer(job, select, before)
     if len(job.containers) + len(job.init_containers) > MOST_CONTAINERS or not job.can_hold(DEFAULTED):
-        return Defaulting((), job)
-    offer = _Offer(select, before)
-    attempt = offer.write(job, lambda _after, _at: True)
-    verdict = offer.judge(attempt.job) if attempt.settled else None
+        return Defaulting((), job, offer.selection)
+    attempt = offer.write(None)
+    verdict = attempt.weigh(before) if attempt.settled else None
     if verdict is not None and verdict.denied:
         careful = _Careful(offer.judge, offer.judge(job).denied)
         if not careful.approves(verdict.denied, attempt.settled):
-            attempt = offer.write(job, careful)
-            verdict = offer.judge(attempt.job)
-    audited = offer.audited(job, {each.place for each in attempt.written})
-    return Defaulting(attempt.written, attempt.job, verdict, audited, tuple(offer.failures.values()))
+            attempt = offer.write(careful)
+            verdict = attempt.weigh(before)
+    audited = offer.audited(attempt)
+    return Defaulting(attempt.written, attempt.job, attempt.selection, verdict, audited, tuple(offer.failures.values()))
 
 
 class _Careful:
@@ -71,69 +72,122 @@ class _Attempt(NamedTuple):
     written: tuple[Written, ...]
     settled: Collection[str]
     job: Workload
+    selection: Selection
+
+    def weigh(self, before: Before | None) -> Verdict:
+        """Judge what may deny the object as it is then."""
+        return evaluate(self.job, self.selection, before, WHAT_WEIGHS)
+
+
+class _Draft:
+    """An object with the defaults written so far; it is viewed anew only where somebody looks."""
+
+    def __init__(self, job: Workload) -> None:
+        self.job = job
+        self.raw = job.raw
+        self.values: dict[Path, Any] = {}
+
+    def view(self) -> Workload:
+        """Look at the object as written so far."""
+        if self.raw is not self.job.raw:
+            self.job = _noted(self.job, self.raw, self.values)
+            self.raw = self.job.raw
+        return self.job
+
+    def attempt(self, default: Default) -> Mapping[str, Any] | None:
+        """Give the object with a default: None where somebody said something else, the same where it stands."""
+        raw, values = self.raw, self.values
+        for path, value in default.writes:
+            if values[path] != value if path in values else not self.job.is_open(path):
+                return None
+            if lookup(raw, path) != value:
+                raw = put(raw, path, value)
+        return raw
+
+    def would_be(self, raw: Mapping[str, Any], default: Default) -> Workload:
+        """Look at the object that ``attempt`` gave."""
+        return self.job if raw is self.job.raw else _noted(self.job, raw, {**self.values, **dict(default.writes)})
+
+    def write(self, default: Default, raw: Mapping[str, Any]) -> None:
+        """Go on with the object that ``attempt`` gave."""
+        self.raw = raw
+        self.values.update(default.writes)
+
+
+def _noted(job: Workload, raw: Mapping[str, Any], values: Mapping[Path, Any]) -> Workload:
+    """View an object into which values were written, with our note of them."""
+    noted = {**defaulted(raw), **{place(raw, path): value for path, value in values.items()}}
+    raw = put(raw, DEFAULTED, json.encode(noted, order="sorted").decode())
+    return job.rewritten(raw)
 
 
 class _Offer:
     """The candidates for each field, and the writing of them."""
 
-    def __init__(self, select: Select, before: Before | None) -> None:
-        """Take how clauses are selected, and what an update replaces."""
+    def __init__(self, job: Workload, select: Select, before: Before | None) -> None:
+        """Take the object, how clauses are selected, and what an update replaces."""
+        self.original = job
         self.select = select
         self.before = before
         self.failures: dict[Clause, Failure] = {}
+        self._look(job)
 
     def judge(self, job: Workload) -> Verdict:
-        """Judge the object as written so far."""
-        return evaluate(job, self.select(job), self.before)
+        """Judge what may deny the object as written so far."""
+        return evaluate(job, self.select(job), self.before, WHAT_WEIGHS)
 
-    def write(self, job: Workload, accept: Accept) -> _Attempt:
+    def write(self, accept: Accept | None) -> _Attempt:
         """Write the first acceptable candidate for each field; ``accept`` sees the object after it, and the place."""
+        draft = _Draft(self.original)
         written: list[Written] = []
         settled = []
-        self._look(job)
+        if accept is not None:  # the attempt before may have written labels
+            self._look(self.original)
         for phase in Phase:
-            for at, candidates in self._candidates(job, phase).items():
-                chosen, after = _first(job, candidates, accept)
-                if chosen is not None:
-                    settled.append(at)
-                if chosen is not None and after is not job:
+            if not self.selection.clauses.writing[phase]:
+                continue
+            for at, candidates in self._candidates(draft.view(), self.selection.clauses.writing[phase]).items():
+                chosen, raw = _first(draft, candidates, accept)
+                if chosen is None:
+                    continue
+                settled.append(at)
+                if raw is not draft.raw:
                     written.append(chosen)
-                    job = after
+                    draft.write(chosen.default, raw)
             if phase is Phase.LABELS and written:
-                self._look(job)
-        return _Attempt(tuple(written), settled, job)
+                self._look(draft.view())
+        return _Attempt(tuple(written), settled, draft.view(), self.selection)
 
-    def audited(self, job: Workload, taken: Collection[str]) -> tuple[Written, ...]:
+    def audited(self, attempt: _Attempt) -> tuple[Written, ...]:
         """List what policies in Audit would write where nothing is written."""
-        if all(clause.action is not Action.AUDIT for clause in self.select(job).clauses):
+        if not any(attempt.selection.clauses.previewing):
             return ()
-        self._look(job)
-        offers = [self._candidates(job, phase, audit=True) for phase in Phase]
+        self._look(attempt.job)
+        draft = _Draft(attempt.job)
+        taken = {each.place for each in attempt.written}
+        offers = [self._candidates(attempt.job, clauses) for clauses in attempt.selection.clauses.previewing]
         first = [candidates[0] for found in offers for at, candidates in found.items() if at not in taken]
-        return tuple(each for each in first if _write(job, each.default) not in (None, job))
+        return tuple(each for each in first if draft.attempt(each.default) not in (None, draft.raw))
 
     def _look(self, job: Workload) -> None:
         """Select the clauses for the object as it stands, and, on an update, the faults to cure."""
         self.selection = self.select(job)
-        self.clauses: dict[Phase, list[Clause]] = {phase: [] for phase in Phase}
-        for clause in self.selection.clauses:
-            if clause.writes:
-                self.clauses[clause.rule.phase].append(clause)
         self.cures: Collection[Key] = ()
         if self.before is not None:
-            self.cures = {violation.key for violation in self.judge(job).violations if not violation.known}
+            verdict = evaluate(job, self.selection, self.before)
+            self.cures = {violation.key for violation in verdict.violations if not violation.known}
 
-    def _candidates(self, job: Workload, phase: Phase, *, audit: bool = False) -> Mapping[str, list[Written]]:
+    def _candidates(self, job: Workload, clauses: Iterable[Clause]) -> Mapping[str, list[Written]]:
         """Collect what clauses want written: by place, in their order."""
         found: dict[str, list[Written]] = {}
-        for clause in self.clauses[phase]:
-            rule = clause.rule
-            concerned = job.kind in rule.kinds and (clause.action is Action.AUDIT) is audit
-            if not concerned or _held_back(job, clause, self.selection):
+        for clause in clauses:
+            if job.kind not in clause.rule.kinds or _held_back(job, clause, self.selection):
                 continue
             for default in self._defaults(job, clause):
+                if not job.is_open(default.path):
+                    continue
                 written = Written(clause, default, job.place(default.path))
-                if job.is_open(default.path) and self._is_due(job, written):
+                if self._is_due(job, written):
                     found.setdefault(written.place, []).append(written)
         return found
 
@@ -168,23 +222,11 @@ def _held_back(job: Workload, clause: Clause, selection: Selection) -> bool:
     return selection.lifting(clause) is not None
 
 
-def _first(job: Workload, candidates: Iterable[Written], accept: Accept) -> tuple[Written | None, Workload]:
+def _first(
+    draft: _Draft, candidates: Iterable[Written], accept: Accept | None
+) -> tuple[Written | None, Mapping[str, Any]]:
     for candidate in candidates:
-        after = _write(job, candidate.default)
-        if after is not None and accept(after, candidate.place):
+        after = draft.attempt(candidate.default)
+        if after is not None and (accept is None or accept(draft.would_be(after, candidate.default), candidate.place)):
             return candidate, after
-    return None, job
-
-
-def _write(job: Workload, default: Default) -> Workload | None:
-    """Write a default and our note of it into a copy: None where the user said something, the same where it stands."""
-    if not all(job.is_open(path) for path, _ in default.writes):
-        return None
-    if all(lookup(job.raw, path) == value for path, value in default.writes):
-        return job
-    raw = job.raw
-    for path, value in default.writes:
-        raw = put(raw, path, value)
-    noted = {**defaulted(raw), **{place(raw, path): value for path, value in default.writes}}
-    raw = put(raw, DEFAULTED, json.encode(noted, order="sorted").decode())
-    return Workload(raw, job.namespace, job.request)
+    return None, draft.raw

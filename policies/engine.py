@@ -1,25 +1,34 @@
 """Pure: judges an object by the clauses that concern it; it and ``defaulting``, which asks it, alone call rules."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
+from operator import attrgetter
+from typing import TypeAlias
 
 from msgspec import structs
 
+from policies.clauses import Clause, Clauses, Question
 from policies.fields import document_order
 from policies.rule import STRENGTH, Finding
-from policies.selection import Clause, Selection
+from policies.selection import Selection
 from policies.verdict import Before, Failure, Identity, Judgement, Key, Skip, Verdict, Violation
 from policies.workload import Workload
 
+Extent: TypeAlias = Callable[[Clauses], Mapping[str, tuple[Question, ...]]]
+EVERYTHING: Extent = attrgetter("asked")
+WHAT_WEIGHS: Extent = attrgetter("weighed")
+WHAT_IS_REFUSED: Extent = attrgetter("refusable")
 
-def evaluate(job: Workload, selection: Selection, before: Before | None = None) -> Verdict:
+
+def evaluate(job: Workload, selection: Selection, before: Before | None = None, extent: Extent = EVERYTHING) -> Verdict:
     """Judge an object; on an update what the old object had already is known, and warns.
 
-    So is what a rule finds that crashed on the old object: nobody knows better.
+    So is what a rule finds that crashed on the old object: nobody knows better. A smaller ``extent`` leaves out what
+    can neither deny nor be refused by the API server, or judges only what it may refuse.
     """
-    judgements, skips, failures = _judge(job, selection)
+    judgements, skips, failures = _judge(job, selection, extent)
     if before is not None and judgements:
-        was, _, broken = _judge(before.job, before.selection)
+        was, _, broken = _judge(before.job, before.selection, extent)
         old, unsure = _by_clause(was), {failure.clause for failure in broken}
         judgements = [_ratchet(judgement, old, unsure) for judgement in judgements]
         failed = {failure.clause for failure in failures}
@@ -27,30 +36,23 @@ def evaluate(job: Workload, selection: Selection, before: Before | None = None) 
     return Verdict(_unite(job, judgements), tuple(skips), tuple(failures))
 
 
-def refusals(job: Workload, selection: Selection, before: Before | None = None) -> Verdict:
-    """Judge only what the API server's own validation may refuse; where there is such a thing, everything."""
-    risky = structs.replace(selection, clauses=tuple(clause for clause in selection.clauses if clause.rule.refusable))
-    if any(violation.finding.refused for violation in evaluate(job, risky).violations):
-        return evaluate(job, selection, before)
-    return Verdict()
-
-
-def _judge(job: Workload, selection: Selection) -> tuple[list[Judgement], list[Skip], list[Failure]]:
-    judgements, skips, failures = [], [], []
-    for clause in selection.clauses:
-        if job.kind not in clause.rule.kinds:
-            continue
+def _judge(job: Workload, selection: Selection, extent: Extent) -> tuple[list[Judgement], list[Skip], list[Failure]]:
+    judgements: list[Judgement] = []
+    skips: list[Skip] = []
+    failures = []
+    for rule, params, clauses in extent(selection.clauses).get(job.kind, ()):
         try:
-            findings = list(clause.rule.check(job, clause.params, selection.facts))
+            findings = [*rule.check(job, params, selection.facts)]
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still judge
-            failures.append(Failure(clause, error))
+            failures += [Failure(clause, error) for clause in clauses]
             continue
         if not findings:
             continue
-        exception = selection.lifting(clause)
-        if exception is not None:
-            skips += [Skip(clause, finding, exception) for finding in findings]
-        else:
+        for clause in clauses:
+            exception = selection.lifting(clause)
+            if exception is not None:
+                skips += [Skip(clause, finding, exception) for finding in findings]
+                continue
             why = selection.why_not_lifted(clause)
             judgements += [Judgement(clause, finding, job.place(finding.path), not_lifted=why) for finding in findings]
     return judgements, skips, failures
@@ -77,7 +79,7 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
     return tuple(sorted(violations, key=lambda violation: document_order(job.raw, violation.finding.path)))
 
 
-def _weight(judgement: Judgement) -> tuple[int, Decimal | float]:
+def _weight(judgement: Judgement) -> tuple[int, Decimal | float, int]:
     """Put the strongest action first, and the tightest bound: what cures that cures the others."""
     excess = judgement.finding.excess
-    return STRENGTH[judgement.action], -excess[1] if excess else 0
+    return STRENGTH[judgement.action], -excess[1] if excess else 0, judgement.clause.rank

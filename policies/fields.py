@@ -90,9 +90,9 @@ def sequence(value: object) -> list[Any]:
 def lookup(raw: object, path: Path) -> Any:  # noqa: ANN401 - whatever an object holds
     """Find what stands at a path; None where nothing does."""
     for step in path:
-        if isinstance(raw, dict):
+        if type(raw) is dict:
             raw = raw.get(step)
-        elif isinstance(raw, list) and isinstance(step, int) and step < len(raw):
+        elif type(raw) is list and type(step) is int and step < len(raw):
             raw = raw[step]
         else:
             return None
@@ -107,13 +107,14 @@ def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever 
     if not path:
         return value
     step, rest = path[0], path[1:]
-    if isinstance(step, int) and isinstance(raw, list):
-        return [put(item, rest, value) if index == step else item for index, item in enumerate(raw)]
     if isinstance(step, str) and (raw is None or isinstance(raw, dict)):
         return {**(raw or {}), step: put((raw or {}).get(step), rest, value)}
+    if isinstance(step, int) and isinstance(raw, list):
+        return [*raw[:step], *(put(item, rest, value) for item in raw[step : step + 1]), *raw[step + 1 :]]
     raise ValueError(f"cannot write {render(path)} into a {type(raw).__name__}")
 
 
+@lru_cache(maxsize=1024)
 def render(path: Path) -> str:
     """Write a path as Kubernetes itself does: ``spec.containers[0].image``, ``metadata.labels[app]``.
 
@@ -126,8 +127,9 @@ def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
     shown = list(path)
     for depth, step in enumerate(path):
+        raw = lookup(raw, (step,))
         if isinstance(step, int):
-            name = mapping(lookup(raw, path[: depth + 1])).get("name")
+            name = mapping(raw).get("name")
             shown[depth] = name if isinstance(name, str) and name else step
     return _join(path, shown)
 
@@ -145,11 +147,8 @@ def document_order(raw: object, path: Path) -> tuple[int, ...]:
     """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
     order = []
     for step in path:
-        if isinstance(step, int):
-            order.append(step)
-        else:
-            keys = list(mapping(raw))
-            order.append(keys.index(step) if step in keys else len(keys))
+        keys = mapping(raw)
+        order.append(step if isinstance(step, int) else list(keys).index(step) if step in keys else len(keys))
         raw = lookup(raw, (step,))
     return tuple(order)
 

@@ -19,7 +19,7 @@ MOST_DECIMAL: Final = Decimal(10**30)
 MEMO_TEXT: Final = 40  # characters: nobody writes more, and hostile objects cannot fill the memo
 
 # Go takes "5.", ".5" and even a unit without a number, which is zero of it.
-_GRAMMAR = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?[0-9]+))")
+GRAMMAR: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([numkMGTPE]?)|[eE]([+-]?[0-9]+))")
 _SLIP = re.compile(r"\s*([0-9]+)(?:[.,]([0-9]+))?\s*(?:([kmgtpe])(i?b?)|b)?\s*", re.IGNORECASE)
 
 
@@ -30,8 +30,7 @@ def parse(amount: object) -> Decimal:
     which are capped, as in Go. Raises ValueError with a sentence that says what is allowed.
     """
     if isinstance(amount, str):
-        text = amount.strip(" ")  # as Quantity.UnmarshalJSON does
-        return _remembered(text) if len(text) <= MEMO_TEXT else _read(text)
+        return _remembered(amount) if len(amount) <= MEMO_TEXT else _read(amount)
     if isinstance(amount, float):
         return _read(repr(amount))
     if isinstance(amount, int) and not isinstance(amount, bool):
@@ -53,7 +52,7 @@ def format(amount: Decimal, like: str = "") -> str:  # noqa: A001 - read as quan
     numerator, denominator = amount.as_integer_ratio()
     nanos = -(-abs(numerator) * 10**9 // denominator)
     sign = "-" if numerator < 0 else ""
-    family = _GRAMMAR.fullmatch(like)
+    family = GRAMMAR.fullmatch(like)
     if family and family[4] and nanos >= 1024 * 10**9 and nanos % 10**9 == 0:
         return sign + _shorten(nanos // 10**9, 1024, BINARY_UNITS)
     return sign + _shorten(nanos, 1000, EXPONENTS if family and family[6] else DECIMAL_UNITS)
@@ -69,8 +68,9 @@ def _shorten(number: int, base: int, units: tuple[str, ...]) -> str:
     return f"{number}{units[power]}"
 
 
-def _read(text: str) -> Decimal:
-    match = _GRAMMAR.fullmatch(text)
+def _read(written: str) -> Decimal:
+    text = written.strip(" ")  # as Quantity.UnmarshalJSON does
+    match = GRAMMAR.fullmatch(text)
     if not match or not text:
         raise _refusal(text)
     sign, whole, fraction, binary, unit, exponent = match.groups("")

@@ -51,15 +51,42 @@ def limit(job: Workload, container: Container, resource: str, given: LimitRange)
 def request(job: Workload, container: Container, resource: str, given: LimitRange) -> Share:
     """Find the request that counts: the container's, its limit (which is copied), the LimitRange's, or the Pod's."""
     path = (*container.path, "resources", "requests", resource)
-    if resource in container.requests:
-        return Share(path, container.requests[resource])
-    if resource in container.limits:
-        return Share(path, container.limits[resource], "the container's limit")
-    if resource in given.default_request:
-        return Share(path, given.default_request[resource], "the namespace's LimitRange")
+    own, giver = _own_request(container, resource, given)
+    if own is not None:
+        return Share(path, own, giver)
     pod = _pod_amount(job, "requests", resource)
     pod = _pod_amount(job, "limits", resource) if pod is None else pod
     return Share(path, pod, "the Pod's own resources" if pod is not None else "")
+
+
+def _own_request(container: Container, resource: str, given: LimitRange) -> tuple[Amount | None, str]:
+    if resource in container.requests:
+        return container.requests[resource], ""
+    if resource in container.limits:
+        return container.limits[resource], "the container's limit"
+    if resource in given.default_request:
+        return given.default_request[resource], "the namespace's LimitRange"
+    return None, ""
+
+
+def pod_request(job: Workload, resource: str, given: LimitRange) -> Decimal:
+    """Sum up what one Pod asks for: what it says of itself, else the most that its containers ask for at once.
+
+    Sidecars run beside the init containers after them and beside the work.
+    Source: ``PodRequests`` in k8s.io/component-helpers resource/helpers.go, and ``defaultPodRequests`` in kubernetes
+    pkg/apis/core/v1/defaults.go.
+    """
+    whole = _pod_amount(job, "requests", resource)
+    if whole is not None:
+        return quantity.parse(whole)
+    beside = most = Decimal(0)
+    for container in job.all_containers():
+        asked = quantity.parse(_own_request(container, resource, given)[0] or 0)
+        if container.init and not container.sidecar:
+            most = max(most, beside + asked)
+        else:
+            beside += asked
+    return max(most, beside) or quantity.parse(_pod_amount(job, "limits", resource) or 0)
 
 
 def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Finding:
@@ -71,11 +98,8 @@ def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Fi
     return structs.replace(finding, found="is 0, which limits nothing") if share.void else finding
 
 
-def over(share: Share, ceilings: Mapping[str, Amount] | None) -> Iterator[Finding]:
+def over(share: Share, most: Amount) -> Iterator[Finding]:
     """Find an amount over the ceiling of its resource."""
-    most = (ceilings or NOTHING).get(str(share.path[-1]))
-    if most is None or share.amount is None:
-        return
     excess = quantity.parse(share.amount) - quantity.parse(most)
     if excess > 0:
         found = f"is {share.amount}" + (f", given by {share.giver}" if share.giver else "")
@@ -84,12 +108,11 @@ def over(share: Share, ceilings: Mapping[str, Amount] | None) -> Iterator[Findin
                       fix=Default(share.path, most))  # fmt: skip
 
 
-def far_below(share: Share, bound: Share, ratios: Mapping[str, float]) -> Iterator[Finding]:
-    """Find a request that its limit exceeds by more than the ratio of its resource."""
-    resource = str(share.path[-1])
-    most = quantity.parse(ratios.get(resource, 0))
+def far_below(share: Share, bound: Share, ratio: float) -> Iterator[Finding]:
+    """Find a request that its limit exceeds by more than the ratio."""
+    resource, most = share.path[-1], quantity.parse(ratio)
     asked, held = quantity.parse(share.amount), quantity.parse(bound.amount or 0)
-    if not most or held <= asked * most:
+    if held <= asked * most:
         return
     unit = Decimal("0.001") if resource == "cpu" else MEBI if held / most >= MEBI else Decimal(1)
     rounded = (held / most / unit).to_integral_value(ROUND_CEILING) * unit

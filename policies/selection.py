@@ -10,26 +10,11 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
+from policies.clauses import Clause, Clauses, clauses_of, sort
 from policies.fields import NOTHING
 from policies.objects import BatchPolicyException, Exclude, Policy
-from policies.rule import Action, Facts, LimitRange, Rule, RuleParams
+from policies.rule import Facts, LimitRange, Rule
 from policies.workload import Workload
-
-
-class Clause(Struct, frozen=True, eq=False):
-    """One rule of one policy, which is judged by itself; ``writes`` where it names a default."""
-
-    policy: Policy
-    rule: Rule[Any]
-    params: RuleParams
-    action: Action
-    rank: int
-    writes: bool
-
-    @property
-    def reason(self) -> str | None:
-        """Give the admin's own words for why."""
-        return self.params.reason
 
 
 class Subject(Struct, frozen=True):
@@ -46,7 +31,7 @@ NO_FACTS = Facts()
 class Selection(Struct, frozen=True):
     """What one object is judged by: its clauses, the exceptions it may claim, and what rules may know beside it."""
 
-    clauses: tuple[Clause, ...]
+    clauses: Clauses
     facts: Facts
     exceptions: tuple[BatchPolicyException, ...] = ()
     at: datetime | None = None
@@ -59,6 +44,8 @@ class Selection(Struct, frozen=True):
 
     def why_not_lifted(self, clause: Clause) -> str:
         """Say of an exception that names a clause why it does not lift it; empty where there is none."""
+        if not self.exceptions:
+            return ""
         named = (f"Exception {exception.metadata.name}: {why}" for exception, why in self._named(clause) if why)
         return next(named, "")
 
@@ -71,7 +58,9 @@ class Selection(Struct, frozen=True):
 
     def lifts_rule(self, rule: Rule[Any]) -> bool:
         """Whether any exception lifts this rule of any policy here."""
-        return bool(self.exceptions) and any(clause.rule is rule and self.lifting(clause) for clause in self.clauses)
+        return bool(self.exceptions) and any(
+            clause.rule is rule and self.lifting(clause) for clause in self.clauses.every
+        )
 
 
 class Conditional(Struct, frozen=True):
@@ -79,6 +68,7 @@ class Conditional(Struct, frozen=True):
 
     policy: Policy
     clauses: tuple[Clause, ...]
+    rank: int
 
     def binds(self, labels: Mapping[str, Any], subject: Subject) -> bool:
         """Whether it concerns an object with these labels, sent by this subject."""
@@ -86,22 +76,33 @@ class Conditional(Struct, frozen=True):
 
 
 class Scope(NamedTuple):
-    """The policies that concern a namespace, sorted by how much must be asked before they apply."""
+    """The policies that concern a namespace, sorted by how much must be asked before they apply.
+
+    ``met`` remembers what was sorted for the ranks of the conditional policies that were found to apply together.
+    """
 
     always: tuple[Clause, ...]
     by_label: Mapping[tuple[str, str], list[Conditional]]
     others: tuple[Conditional, ...]
+    met: dict[tuple[int, ...], Clauses]
 
-    def clauses(self, labels: Mapping[str, Any], subject: Subject) -> tuple[Clause, ...]:
-        """Collect the clauses for an object, in the order of their policies."""
+    def clauses(self, labels: Mapping[str, Any], subject: Subject) -> Clauses:
+        """Collect the clauses for an object."""
         asked = list(self.others)
         if self.by_label:
             for pair in labels.items():
                 asked += self.by_label.get(pair, ())
-        found = [clause for each in asked if each.binds(labels, subject) for clause in each.clauses]
-        return tuple(sorted((*self.always, *found), key=lambda clause: clause.rank)) if found else self.always
+        binding = [each for each in asked if each.binds(labels, subject)]
+        ranks = tuple(sorted(each.rank for each in binding))
+        found = self.met.get(ranks)
+        if found is None:
+            if len(self.met) >= MOST_MET:
+                self.met.clear()
+            found = self.met[ranks] = sort((*self.always, *(clause for each in binding for clause in each.clauses)))
+        return found
 
 
+MOST_MET = 64  # combinations of conditional policies remembered for each scope: tenants choose the labels
 MEMO = 20_000  # scopes remembered; namespaces are few, but anybody who reaches the port may name one
 
 
@@ -122,7 +123,9 @@ class Snapshot:
         self._exceptions: dict[str, list[BatchPolicyException]] = {}
         for exception in exceptions:
             self._exceptions.setdefault(exception.metadata.namespace, []).append(exception)
-        self._conditionals = [Conditional(policy, _clauses(policy, rank)) for rank, policy in enumerate(self.policies)]
+        self._conditionals = [
+            Conditional(policy, clauses_of(policy, rank), rank) for rank, policy in enumerate(self.policies)
+        ]
         self._scopes: dict[str, Scope] = {}
 
     def select(self, job: Workload, subject: Subject = NOBODY, at: datetime | None = None) -> Selection:
@@ -155,13 +158,6 @@ class Snapshot:
         ]
 
 
-def _clauses(policy: Policy, rank: int) -> tuple[Clause, ...]:
-    return tuple(
-        Clause(policy, rule, params, action, rank, rule.defaults is not None and params.has_default)
-        for rule, params, action in policy.rules
-    )
-
-
 def _scope(concerning: Iterable[Conditional]) -> Scope:
     always: list[Clause] = []
     by_label: dict[tuple[str, str], list[Conditional]] = {}
@@ -174,7 +170,7 @@ def _scope(concerning: Iterable[Conditional]) -> Scope:
             others.append(each)
         else:
             always.extend(each.clauses)
-    return Scope(tuple(always), by_label, tuple(others))
+    return Scope(tuple(always), by_label, tuple(others), {})
 
 
 def _excluded(exclude: Exclude, subject: Subject) -> bool:

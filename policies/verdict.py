@@ -4,9 +4,10 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from policies.clauses import Clause
 from policies.objects import BatchPolicyException
 from policies.rule import Action, Default, Finding
-from policies.selection import Clause, Selection
+from policies.selection import Selection
 from policies.workload import Workload
 
 Key: TypeAlias = tuple[str, str]
@@ -112,13 +113,15 @@ class Written(Struct, frozen=True):
 
 
 class Defaulting(Struct, frozen=True):
-    """What defaults come to: what is written, the object after it and the verdict on it, and what Audit would write.
+    """What defaults come to: what is written, the object after it, what judges it then, and what Audit would write.
 
-    ``verdict`` is None where no field took a default: then nobody had to judge.
+    ``verdict`` holds what weighs: what is denied, or refused by the API server. It is None where no field took a
+    default: then nobody had to judge.
     """
 
     written: tuple[Written, ...]
     job: Workload
+    selection: Selection
     verdict: Verdict | None = None
     audited: tuple[Written, ...] = ()
     failures: tuple[Failure, ...] = ()

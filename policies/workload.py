@@ -24,6 +24,7 @@ from policies.fields import (
     place,
     sequence,
 )
+from policies.tracking import tracker
 
 KINDS = ("Job", "CronJob")
 T = TypeVar("T", int, str, bool)
@@ -110,11 +111,19 @@ class Workload:
         "request",
     )
 
-    def __init__(self, raw: Mapping[str, Any], namespace: str = "", request: Request | None = FILE) -> None:
+    def __init__(
+        self,
+        raw: Mapping[str, Any],
+        namespace: str = "",
+        request: Request | None = FILE,
+        like: "Workload | None" = None,
+    ) -> None:
+        """Take the object, its namespace if it names none, and how it came; what it shares with another is kept."""
         self.raw = raw
         self._origins: dict[Path, Origin] = {}  # asked again and again, by each clause and for each text
         self._places: dict[Path, str] = {}
-        self.kind = raw.get("kind")
+        kind = raw.get("kind")
+        self.kind = kind if isinstance(kind, str) else ""
         self.request = request
         self.metadata = Section(("metadata",), mapping(raw.get("metadata")))
         self.namespace = namespace or self.metadata.text("namespace").value or "default"
@@ -127,8 +136,16 @@ class Workload:
         self.job_spec = Section(path, spec, job_spec_defaults(spec))
         pod_spec = mapping(mapping(spec.get("template")).get("spec"))
         self.pod_spec = Section((*path, "template", "spec"), pod_spec, POD_SPEC_DEFAULTS)
-        self.containers = tuple(_containers(self.pod_spec, "containers"))
-        self.init_containers = tuple(_containers(self.pod_spec, "initContainers"))
+        if like is not None and like.pod_spec.raw is pod_spec and like.pod_spec.path == self.pod_spec.path:
+            self.containers: tuple[Container, ...] = like.containers
+            self.init_containers: tuple[Container, ...] = like.init_containers
+        else:
+            self.containers = tuple(_containers(self.pod_spec, "containers"))
+            self.init_containers = tuple(_containers(self.pod_spec, "initContainers"))
+
+    def rewritten(self, raw: Mapping[str, Any]) -> "Workload":
+        """View a changed copy of the object, which came the same way."""
+        return Workload(raw, self.namespace, self.request, self)
 
     @property
     def labels(self) -> Mapping[str, Any]:
@@ -155,15 +172,8 @@ class Workload:
 
     @property
     def tracker(self) -> str | None:
-        """Name the tool that would create this object again if it vanished; None where none is seen.
-
-        Sources: Argo CD "Resource Tracking" and "Resource Hooks", Flux "Kustomization" and "HelmRelease" labels, Helm
-        "Chart Hooks" and "Labels".
-        """
-        if self.labels.get("app.kubernetes.io/managed-by") == "Helm":
-            return "Helm"
-        marks = [*self.labels, *self.annotations]
-        return next((tool for tool, prefix in TRACKS if any(mark.startswith(prefix) for mark in marks)), None)
+        """Name the tool that would create this object again if it vanished; None where none is seen."""
+        return tracker(self.labels, self.annotations)
 
     def all_containers(self) -> Iterator[Container]:
         """Go through init containers and sidecars, then the main containers."""
@@ -211,17 +221,6 @@ class Workload:
     def _filled(self, path: Path) -> object:
         sections = (self.pod_spec, self.job_spec, self.cron_job_spec)
         return next((section.filled.get(str(path[-1])) for section in sections if section.path == path[:-1]), None)
-
-
-TRACKS = (
-    ("Argo CD", "argocd.argoproj.io/"),
-    ("Flux", "kustomize.toolkit.fluxcd.io/"),
-    ("Flux", "helm.toolkit.fluxcd.io/"),
-    ("Helm", "helm.sh/"),
-    ("Helm", "meta.helm.sh/"),
-)
-"""Tool, and what its labels and annotations begin with: in git, before it tracks an object, only hints such as
-``argocd.argoproj.io/sync-wave`` are there."""
 
 
 def amounts(value: object) -> Mapping[str, Amount]:

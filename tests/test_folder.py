@@ -78,8 +78,8 @@ spec: [what it holds, is not ours to judge]
 def selected(snapshot: Snapshot, namespace: str) -> tuple[list[str], list[str], Any]:
     """Select for a Job: which rules judge it, which of them an exception lifts, and what containers are given."""
     selection = snapshot.select(Workload({"kind": "Job"}, namespace), at=AT)
-    lifted = [clause.rule.key for clause in selection.clauses if selection.lifting(clause)]
-    return [clause.rule.key for clause in selection.clauses], lifted, selection.facts.limit_range.default
+    lifted = [clause.rule.key for clause in selection.clauses.every if selection.lifting(clause)]
+    return [clause.rule.key for clause in selection.clauses.every], lifted, selection.facts.limit_range.default
 
 
 def names(snapshot: Snapshot) -> list[str]:

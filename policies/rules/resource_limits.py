@@ -24,6 +24,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import quantity
+from policies.fields import NOTHING
 from policies.resources import EXAMPLES, lacking, limit, over, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Container, Workload
@@ -48,11 +49,12 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a limit, and limits over the ceiling."""
-    for container, resource in product(job.all_containers(), resources(params.require, params.max)):
+    ceilings = params.max or NOTHING
+    for container, resource in product(job.all_containers(), resources(params.require, ceilings)):
         share = limit(job, container, resource, facts.limit_range)
-        if share.amount is not None:
-            yield from over(share, params.max)
-        elif resource in params.require:
+        if share.amount is not None and resource in ceilings:
+            yield from over(share, ceilings[resource])
+        elif share.amount is None and resource in params.require:
             yield lacking(share, _wanted(container, resource, params), why=WHY)
 
 

@@ -24,7 +24,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import quantity
-from policies.fields import Origin
+from policies.fields import NOTHING, Origin
 from policies.resources import far_below, lacking, limit, over, request, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
@@ -53,15 +53,15 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a request, requests over the ceiling, and requests too far below the limit."""
-    ratios = params.max_limit_to_request_ratio or {}
-    for container, resource in product(job.all_containers(), resources(params.require, params.max, ratios)):
+    ceilings, ratios = params.max or NOTHING, params.max_limit_to_request_ratio or NOTHING
+    for container, resource in product(job.all_containers(), resources(params.require, ceilings, ratios)):
         share = request(job, container, resource, facts.limit_range)
-        if share.amount is not None:
-            yield from over(share, params.max)
-            if resource in ratios:
-                yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios)
-        elif resource in params.require:
+        if share.amount is None and resource in params.require:
             yield lacking(share, params.defaults, why=WHY)
+        if share.amount is not None and resource in ceilings:
+            yield from over(share, ceilings[resource])
+        if share.amount is not None and resource in ratios:
+            yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios[resource])
 
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:

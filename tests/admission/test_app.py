@@ -158,7 +158,7 @@ def test_our_own_failure_is_told_without_a_traceback(server: Server, monkeypatch
         raise ValueError(job.raw)
 
     with monkeypatch.context() as patch:
-        patch.setattr("webhook.admission.decide.engine.evaluate", crash)
+        patch.setattr("webhook.admission.decide.evaluate", crash)
         response = server.post("/validate", body(request(JOB)))
     assert refusal(server, response) == (500, "an error in Batchwarden; its log has the details")
     error = server.events()[0]

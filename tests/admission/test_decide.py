@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from jsonpatch import AddOperation
 
 from policies.catalog import rules
 from policies.rule import Rule
@@ -374,7 +375,9 @@ def test_a_rule_that_crashes_hides_no_other(crashing: Context) -> None:
 
 
 def test_a_patch_that_does_not_give_what_was_judged_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decide, "_operation", lambda *_: {"op": "add", "path": "/spec/suspend", "value": True})
+    monkeypatch.setattr(
+        decide, "_operation", lambda *_: AddOperation({"op": "add", "path": "/spec/suspend", "value": True})
+    )
     with pytest.raises(AssertionError, match="does not give the object that was judged"):
         answer(mutate, request(sent(JOB)), DEFAULTS)
 

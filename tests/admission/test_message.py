@@ -257,15 +257,16 @@ def test_hostile_names_and_images_do_not_break_the_message(given: str, shown: st
     assert all(line.isprintable() and len(line.encode()) <= 256 for line in response["warnings"])
 
 
-def test_fifty_violations_are_told_in_bounds() -> None:
-    containers = [{"name": f"c{number}", "image": "x:1"} for number in range(50)]
+@pytest.mark.parametrize("number", [50, 150])
+def test_many_violations_are_told_in_bounds(number: int) -> None:
+    containers = [{"name": f"c{index}", "image": "x:1"} for index in range(number)]
     raw = tweaked(JOB, "spec.template.spec.containers", containers)
     policies = "spec: {action: Deny, rules: {resourceLimits: {}}}"
     response = answer(validate, request(raw), context(policies))
     text = response["status"]["message"]
-    assert text.startswith("Job team-a/import breaks 1 rule in 50 places\n\n")
+    assert text.startswith(f"Job team-a/import breaks 1 rule in {number} places\n\n")
     assert text.count("is missing") == 40
-    assert text.endswith("\n\n  and 10 more: mend these first\n\nWhy: batchwarden explain resourceLimits")
+    assert text.endswith(f"\n\n  and {number - 40} more: mend these first\n\nWhy: batchwarden explain resourceLimits")
     assert len(response["status"]["details"]["causes"]) == 40
     assert [len(line) for line in response["auditAnnotations"].values()] == [4096]
     warned = answer(validate, request(raw), context(policies.replace("Deny", "Warn")))["warnings"]

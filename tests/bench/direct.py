@@ -28,7 +28,7 @@ LOOPS = 500
 
 def record(programs: Programs, folder: Path) -> dict[str, Path]:
     """Have the API server send reviews of the objects, and keep them in the folder."""
-    with site(programs) as (where, target), floor(where, f"-save={folder}"):
+    with site(programs) as (where, target), floor(where, (f"-save={folder}",)):
         for kind in KINDS:
             target.post(where.bodies[kind].file, ALLOWED, 1, 1)
     return {name: folder / f"{name}.json" for name in REVIEWS}

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import sleep
 from typing import TypeAlias
@@ -61,8 +62,8 @@ def nothing(_site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def floor(site: Site, *flags: str) -> Iterator[Started]:
-    """Run the Go server that allows everything."""
+def floor(site: Site, flags: tuple[str, ...] = ()) -> Iterator[Started]:
+    """Run the Go server that allows everything: the API server's own part of the time, and with -patch of a patch."""
     backend = announce(site)
     command = [str(site.tools / "floor"), f"-listen=127.0.0.1:{backend.port}", "-cert=tls/tls.crt", "-key=tls/tls.key"]
     with first_answer(site, "ok", ALLOWED) as at, running([*command, *flags], site.folder) as program:
@@ -85,6 +86,7 @@ def batchwarden(site: Site, policies: str = "") -> Iterator[Started]:
 ROWS = (
     Row("no webhook", nothing, dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
     Row("Go floor", floor, dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
+    Row("Go floor that patches", partial(floor, flags=("-patch",)), dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
     Row("Batchwarden", batchwarden, {"ok": ALLOWED, "fill": ALLOWED, "bad": DENIED}),
 )
 

@@ -71,7 +71,8 @@ def wrote(result: Defaulting) -> list[str]:
 
 def test_no_policy_writes_nothing_and_gives_the_object_back() -> None:
     job = Workload(cron_job())
-    assert given_to(job) == Defaulting((), job)
+    result = given_to(job)
+    assert result == Defaulting((), job, result.selection)
 
 
 @pytest.mark.parametrize(
@@ -493,7 +494,8 @@ def test_an_object_of_too_many_containers_is_judged_but_not_defaulted() -> None:
     policy = cluster("p", LIMIT)
     assert len(given_to(Workload(many(MOST_CONTAINERS)), policy).written) == MOST_CONTAINERS
     job = Workload(many(MOST_CONTAINERS + 1))
-    assert given_to(job, policy) == Defaulting((), job)
+    result = given_to(job, policy)
+    assert result == Defaulting((), job, result.selection)
     assert len(evaluate(job, selecting(policy)(job)).violations) == MOST_CONTAINERS + 1
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.engine import refusals
+from policies.engine import EVERYTHING, WHAT_IS_REFUSED, WHAT_WEIGHS, Extent, evaluate
 from policies.objects import BatchPolicyException, Policy
 from policies.rule import Action, Facts, Finding, LimitRange, Rule, RuleParams
 from policies.verdict import Verdict
@@ -175,15 +175,33 @@ MEMORY: dict[str, Any] = {"resourceLimits": {}}
 REFUSED = {"restartPolicy": {}, "backoffLimit": {"max": 1}}
 
 
-def test_refusals_are_told_with_everything_else_that_is_wrong() -> None:
+@pytest.mark.parametrize(
+    ("extent", "found"),
+    [
+        (EVERYTHING, ["restartPolicy", "backoffLimit", "activeDeadline"]),
+        (WHAT_WEIGHS, ["restartPolicy", "activeDeadline"]),
+        (WHAT_IS_REFUSED, ["restartPolicy"]),
+    ],
+)
+def test_a_smaller_extent_leaves_out_what_cannot_deny(extent: Extent, found: list[str]) -> None:
     job = Workload(one_off(backoffLimit=9, pod={"restartPolicy": "Always"}))
-    verdict = refusals(job, selecting(cluster("p", REFUSED))(job))
-    assert [violation.rule for violation in verdict.violations] == ["restartPolicy", "backoffLimit"]
+    select = selecting(cluster("p", REFUSED, action="Warn"), cluster("q", {"activeDeadline": {}}, action="Deny"))
+    assert sorted(found) == sorted(each.rule for each in evaluate(job, select(job), extent=extent).violations)
 
 
-def test_without_a_refusal_nothing_is_told() -> None:
+@pytest.mark.parametrize(
+    ("theirs", "asked"),
+    [({"action": "Deny", "reason": "ours"}, 1), ({"max": 2}, 2), ({"max": 1}, 1)],
+)
+def test_what_several_policies_ask_alike_is_asked_once(theirs: dict[str, Any], asked: int) -> None:
+    limit = {"max": 1}
     job = Workload(one_off(backoffLimit=9))
-    assert refusals(job, selecting(cluster("p", REFUSED))(job)) == Verdict()
+    selection = selecting(cluster("p", {"backoffLimit": limit}), cluster("q", {"backoffLimit": {**limit, **theirs}}))(
+        job
+    )
+    assert asked == len(selection.clauses.asked["Job"])
+    (violation,) = evaluate(job, selection).violations
+    assert {"p", "q"} == {judgement.clause.policy.name for judgement in violation.judgements}
 
 
 ALL = [

@@ -19,7 +19,7 @@ RULE: dict[str, Any] = {"activeDeadline": {}}
 def chosen(snapshot: Snapshot, *, labels: Any = None, namespace: str = "team-a", by: Subject = NOBODY) -> list[str]:
     """Name the policies whose clauses are selected, in order."""
     job = Workload(cron_job(metadata={"labels": labels or {}, "namespace": namespace}))
-    return [clause.policy.name for clause in snapshot.select(job, by).clauses]
+    return [clause.policy.name for clause in snapshot.select(job, by).clauses.every]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_a_policy_concerns_the_objects_it_selects(selector: Any, labels: Any, *,
 def test_a_namespaces_policy_stays_in_it(namespace: str, expected: list[str]) -> None:
     snapshot = Snapshot([local("p", RULE, "team-a"), local("d", RULE, "default")])
     job = Workload(cron_job(metadata={"namespace": None}), namespace)
-    assert expected == [clause.policy.name for clause in snapshot.select(job).clauses]
+    assert expected == [clause.policy.name for clause in snapshot.select(job).clauses.every]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_clauses_go_by_namespace_policies_then_cluster_policies_by_name_then_rul
             cluster("z", both, objectSelector={"matchExpressions": [{"key": "app", "operator": "Exists"}]}),
         ]
     )
-    found = snapshot.select(Workload(cron_job(metadata={"labels": {"app": "x"}}))).clauses
+    found = snapshot.select(Workload(cron_job(metadata={"labels": {"app": "x"}}))).clauses.every
     assert [(clause.policy.name, clause.rule.key) for clause in found] == [
         (name, key) for name in ("c", "d", "a", "b", "z") for key in ("activeDeadline", "restartPolicy")
     ]
@@ -185,7 +185,7 @@ LAX: dict[str, Any] = {"exceptions": {"maxDays": 90}}
 def test_an_exception_lifts_a_clause(let_off: Any, *, lifted: bool) -> None:
     snapshot = Snapshot([cluster("p", RULE, **LAX)], [let_off])
     found = snapshot.select(Workload(cron_job(metadata={"labels": {"app": "legacy"}})), at=NOW)
-    (clause,) = found.clauses
+    (clause,) = found.clauses.every
     assert (let_off if lifted else None) is found.lifting(clause)
     assert lifted is found.lifts_rule(clause.rule)
 
@@ -193,19 +193,19 @@ def test_an_exception_lifts_a_clause(let_off: Any, *, lifted: bool) -> None:
 def test_no_exception_lifts_a_policy_that_permits_none() -> None:
     snapshot = Snapshot([cluster("p", RULE)], [exception()])
     found = snapshot.select(Workload(cron_job()), at=NOW)
-    assert found.lifting(found.clauses[0]) is None
+    assert found.lifting(found.clauses.every[0]) is None
 
 
 def test_without_a_moment_no_exception_counts() -> None:
     snapshot = Snapshot([cluster("p", RULE, **LAX)], [exception()])
     found = snapshot.select(Workload(cron_job()))
-    assert found.lifting(found.clauses[0]) is None
+    assert found.lifting(found.clauses.every[0]) is None
 
 
 def test_an_exception_lifts_policies_of_either_kind_and_no_others() -> None:
     policies = [cluster("p", RULE, **LAX), local("p", RULE, **LAX), cluster("q", RULE, **LAX)]
     found = Snapshot(policies, [exception()]).select(Workload(cron_job()), at=NOW)
-    assert [(clause.policy.name, found.lifting(clause) is not None) for clause in found.clauses] == [
+    assert [(clause.policy.name, found.lifting(clause) is not None) for clause in found.clauses.every] == [
         ("p", True),
         ("p", True),
         ("q", False),
@@ -215,9 +215,20 @@ def test_an_exception_lifts_policies_of_either_kind_and_no_others() -> None:
 def test_of_several_exceptions_any_that_is_valid_lifts() -> None:
     expired, valid = exception(expiresAt=NOW.isoformat()), exception(reason="OPS-2")
     found = Snapshot([cluster("p", RULE, **LAX)], [expired, valid]).select(Workload(cron_job()), at=NOW)
-    assert found.lifting(found.clauses[0]) is valid
+    assert found.lifting(found.clauses.every[0]) is valid
 
 
 def test_a_clause_gives_the_admins_own_reason() -> None:
     found = Snapshot([cluster("p", {"activeDeadline": {"reason": "the ledger"}})]).select(Workload(cron_job()))
-    assert found.clauses[0].reason == "the ledger"
+    assert found.clauses.every[0].reason == "the ledger"
+
+
+def test_what_labels_bring_together_is_remembered_a_bounded_number_of_times() -> None:
+    number = selection.MOST_MET + 1
+    policies = [
+        cluster(f"p{index:02}", RULE, objectSelector={"matchLabels": {"n": f"{index}"}}) for index in range(number)
+    ]
+    snapshot = Snapshot(policies)
+    for index in (*range(number), 0):
+        assert chosen(snapshot, labels={"n": f"{index}"}) == [f"p{index:02}"]
+    assert len(snapshot.scope("team-a").met) <= selection.MOST_MET

@@ -1,14 +1,14 @@
 """What people read: denials, warnings, causes. Pure; no internals, no escapes, no Python."""
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from msgspec import json
 
 from policies.fields import KEYED, Origin, Path, lookup, mapping, render
 from policies.rule import Action
-from policies.verdict import Judgement, Skip, Violation, Written
+from policies.verdict import Skip, Violation, Written
 from policies.workload import Workload
 
 # https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#response, on warnings
@@ -31,17 +31,93 @@ PLAIN: Final = re.compile(
 )
 
 
-def denial(job: Workload, broken: Collection[Violation], why_url: str, *, cured: Collection[str] = ()) -> str:
+class Words(NamedTuple):
+    """What is said of one fault; ``not_lifted`` and ``paste`` hold lines, of exceptions and of YAML."""
+
+    statement: str
+    why: str
+    source: str
+    not_lifted: tuple[str, ...]
+    paste: tuple[str, ...]
+
+
+class Told:
+    """A violation in words, found once: they stand in the denial, its causes, warnings and the audit log."""
+
+    def __init__(self, job: Workload, violation: Violation) -> None:
+        """Say where it is, what was found, and whose that is where it is not the user's; what is allowed; who says so.
+
+        A policy that only warns has no say in a denial.
+        """
+        finding, action = violation.finding, violation.action
+        self.job = job
+        self.violation = violation
+        self.strongest = [judgement for judgement in violation.judgements if judgement.action is action]
+        whose = WHOSE[job.origin(finding.path)] if job.value(finding.path) is not None else ""
+        self.field = render(finding.path)
+        self.found = f"{quoted(finding.found)}{whose}"
+        allowed = dict.fromkeys(each.finding.allowed for each in self.strongest if each.finding.allowed)
+        self.allowed = f"; allowed: {_cut(', and '.join(allowed), MOST_ALLOWED)}" if allowed else ""
+        names = dict.fromkeys(judgement.clause.policy.name for judgement in self.strongest)
+        self.source = f"{violation.rule}, {'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
+
+    @property
+    def statement(self) -> str:
+        """Say what was found and what is allowed: ``spec.suspend is true; allowed: false``."""
+        return printable(f"{self.field} {self.found}{self.allowed}")
+
+    @property
+    def warning(self) -> str:
+        """Say it in one line; where that alone makes it short enough, without what is allowed."""
+        clauses = (judgement.clause for judgement in self.violation.judgements)
+        spared = self.violation.action is not Action.DENY and any(each.action is Action.DENY for each in clauses)
+        rest = f"{'; not denied: no worse than before' if spared else ''} ({self.source})"
+        full = f"{self.statement}{rest}"
+        if len(full) <= SHORT_WARNING:
+            return full
+        short = f"{printable(f'{self.field} {self.found}')}{rest}"
+        return short if len(short) <= SHORT_WARNING else full
+
+    @property
+    def cause(self) -> Mapping[str, str]:
+        """Say it for programs, as one of ``status.details.causes``."""
+        return {
+            "reason": "FieldValueRequired" if self.violation.finding.found == "is missing" else "FieldValueInvalid",
+            "field": self.field,
+            "message": f"{printable(f'{self.found}{self.allowed}')} ({self.source})",
+        }
+
+    def words(self, cured: Collection[str] = ()) -> Words:
+        """Say all of it; ``cured`` holds the places where a default would have been written and was not."""
+        finding = self.violation.finding
+        reasons = (judgement.clause.reason for judgement in self.strongest if judgement.clause.reason)
+        pasted = [paste(path, value) for path, value in finding.fix.writes] if finding.fix else []
+        example = "  # for example" if finding.example else ""
+        return Words(
+            f"{self.statement}{_container(self.job, finding.path)}",
+            _sentence(NOT_APPLIED if self.violation.key[1] in cured else next(reasons, finding.why)),
+            self.source,
+            tuple(dict.fromkeys(_sentence(each.not_lifted) for each in self.strongest if each.not_lifted)),
+            tuple(f"{line}{example}" for line in pasted if len(line) <= MOST_ALLOWED),
+        )
+
+
+def denial(
+    job: Workload, broken: Sequence[Violation], told: Sequence[Told], why_url: str, cured: Collection[str]
+) -> str:
     """Write everything that is wrong into one message, for ``status.message``: kubectl prints it with its newlines.
 
-    ``cured`` holds the places where a default would have been written and was not.
+    ``told`` holds the first of what is broken. ``cured`` holds the places where a default would have been written
+    and was not.
     """
     lines = [f"{job.kind} {quoted(job.namespace)}/{quoted(job.name)}{_made_from(job)} {_summary(broken, cured)}", ""]
-    for violation in list(broken)[:MOST_SHOWN]:
-        lines += [*_paragraph(job, violation, cured), ""]
+    for each in told[:MOST_SHOWN]:
+        words = each.words(cured)
+        lines += [f"  {words.statement}", f"    {words.why}   {words.source}"]
+        lines += [*(f"    {line}" for line in (*words.not_lifted, *words.paste)), ""]
     if len(broken) > MOST_SHOWN:
         lines += [f"  and {len(broken) - MOST_SHOWN} more: mend these first", ""]
-    return "\n".join([*lines, _footer(broken, why_url)])
+    return "\n".join([*lines, _footer(told, why_url)])
 
 
 def _made_from(job: Workload) -> str:
@@ -50,7 +126,7 @@ def _made_from(job: Workload) -> str:
     return f", made from CronJob {quoted(str(owner.get('name')))}," if owner.get("kind") == "CronJob" else ""
 
 
-def _summary(broken: Collection[Violation], cured: Collection[str]) -> str:
+def _summary(broken: Sequence[Violation], cured: Collection[str]) -> str:
     if all(violation.key[1] in cured for violation in broken):
         return "did not get the defaults of its policies: try again"
     rules, places = len({violation.rule for violation in broken}), len(broken)
@@ -58,57 +134,12 @@ def _summary(broken: Collection[Violation], cured: Collection[str]) -> str:
     return f"breaks {rules} {noun}" + (f" in {places} places" if places > rules else "")
 
 
-def _paragraph(job: Workload, violation: Violation, cured: Collection[str]) -> Iterator[str]:
-    finding = violation.finding
-    yield f"  {statement(job, violation)}{_container(job, finding.path)}"
-    reasons = (judgement.clause.reason for judgement in _strongest(violation) if judgement.clause.reason)
-    why = NOT_APPLIED if violation.key[1] in cured else next(reasons, finding.why)
-    yield f"    {_sentence(why)}   {_source(violation)}"
-    yield from dict.fromkeys(
-        f"    {_sentence(judgement.not_lifted)}" for judgement in _strongest(violation) if judgement.not_lifted
-    )
-    for path, value in finding.fix.writes if finding.fix else ():
-        line = paste(path, value)
-        if len(line) <= MOST_ALLOWED:
-            yield f"    {line}{'  # for example' if finding.example else ''}"
-
-
-def statement(job: Workload, violation: Violation, *, short: bool = False) -> str:
-    """Say what was found and, unless in short, what is allowed: ``spec.suspend is true; allowed: false``."""
-    return printable(f"{render(violation.finding.path)} {_predicate(job, violation, short=short)}")
-
-
-def _predicate(job: Workload, violation: Violation, *, short: bool = False) -> str:
-    finding = violation.finding
-    whose = WHOSE[job.origin(finding.path)] if job.value(finding.path) is not None else ""
-    allowed = dict.fromkeys(each.finding.allowed for each in _strongest(violation) if each.finding.allowed)
-    limits = f"; allowed: {_cut(', and '.join(allowed), MOST_ALLOWED)}" if allowed and not short else ""
-    return f"{quoted(finding.found)}{whose}{limits}"
-
-
-def causes(job: Workload, broken: Iterable[Violation]) -> tuple[Mapping[str, str], ...]:
-    """Give the same findings for programs, as ``status.details.causes``."""
-    return tuple(
-        {
-            "reason": "FieldValueRequired" if violation.finding.found == "is missing" else "FieldValueInvalid",
-            "field": render(violation.finding.path),
-            "message": printable(f"{_predicate(job, violation)} ({_source(violation)})"),
-        }
-        for violation in list(broken)[:MOST_SHOWN]
-    )
-
-
-def warning(job: Workload, violation: Violation) -> str:
-    """Say in one line what is wrong; where that alone makes it short enough, without what is allowed."""
-    spared = violation.action is not Action.DENY and any(
-        judgement.clause.action is Action.DENY for judgement in violation.judgements
-    )
-    rest = f"{'; not denied: no worse than before' if spared else ''} ({_source(violation)})"
-    full = f"{statement(job, violation)}{rest}"
-    if len(full) <= SHORT_WARNING:
-        return full
-    short = f"{statement(job, violation, short=True)}{rest}"
-    return short if len(short) <= SHORT_WARNING else full
+def _footer(told: Sequence[Told], why_url: str) -> str:
+    rules = list(dict.fromkeys(each.violation.rule for each in told))
+    why = f"{why_url}#{rules[0]}" if why_url else f"batchwarden explain {' '.join(rules)}"
+    contacts = dict.fromkeys(judgement.clause.policy.contact for each in told for judgement in each.strongest)
+    helpers = ", ".join(printable(contact) for contact in contacts if contact)
+    return f"Why: {why}" + (f"    Help: {helpers}" if helpers else "")
 
 
 def written(each: Written, *, done: bool) -> str:
@@ -186,24 +217,6 @@ def _container(job: Workload, path: Path) -> str:
     at = next((at for at, step in enumerate(path) if isinstance(step, int)), None)
     name = mapping(lookup(job.raw, path[: at + 1])).get("name") if at is not None else None
     return f' (container "{quoted(name)}")' if isinstance(name, str) else ""
-
-
-def _strongest(violation: Violation) -> list[Judgement]:
-    """List what decides: a policy that only warns has no say in a denial."""
-    return [judgement for judgement in violation.judgements if judgement.action is violation.action]
-
-
-def _source(violation: Violation) -> str:
-    names = dict.fromkeys(judgement.clause.policy.name for judgement in _strongest(violation))
-    return f"{violation.rule}, {'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
-
-
-def _footer(broken: Collection[Violation], why_url: str) -> str:
-    rules = list(dict.fromkeys(violation.rule for violation in broken))
-    why = f"{why_url}#{rules[0]}" if why_url else f"batchwarden explain {' '.join(rules)}"
-    contacts = dict.fromkeys(each.clause.policy.contact for violation in broken for each in _strongest(violation))
-    helpers = ", ".join(printable(contact) for contact in contacts if contact)
-    return f"Why: {why}" + (f"    Help: {helpers}" if helpers else "")
 
 
 def _sentence(text: str) -> str:

@@ -1,5 +1,6 @@
 // floor is the least that a webhook can be: over TLS it takes an AdmissionReview apart, object and all, and allows it.
 //
+// With -patch it writes what our own server writes into the object that lacks a starting deadline, and judges nothing.
 // With -save it keeps the first review of each door and object as DOOR-NAME.json, for those who want real ones.
 package main
 
@@ -13,6 +14,11 @@ import (
 	"os"
 	"path/filepath"
 )
+
+const patch = `[
+	{"op": "add", "path": "/spec/startingDeadlineSeconds", "value": 300},
+	{"op": "add", "path": "/metadata/annotations",
+	 "value": {"batchwarden.io/defaulted": "{\"spec.startingDeadlineSeconds\":300}"}}]`
 
 type review struct {
 	APIVersion string         `json:"apiVersion"`
@@ -32,6 +38,7 @@ func main() {
 	certificate := flag.String("cert", "tls.crt", "certificate chain (PEM)")
 	key := flag.String("key", "tls.key", "its key (PEM)")
 	save := flag.String("save", "", "folder for the reviews received")
+	patching := flag.Bool("patch", false, "write a starting deadline")
 	flag.Parse()
 	http.HandleFunc("POST /{door}", func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -45,6 +52,9 @@ func main() {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		response := map[string]any{"uid": asked.Request.UID, "allowed": true}
+		if *patching && r.PathValue("door") == "mutate" {
+			response["patchType"], response["patch"] = "JSONPatch", []byte(patch)
+		}
 		_ = json.NewEncoder(w).Encode(review{APIVersion: asked.APIVersion, Kind: asked.Kind, Response: response})
 	})
 	log.Fatal(http.ListenAndServeTLS(*listen, *certificate, *key, nil))
