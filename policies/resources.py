@@ -89,6 +89,13 @@ def pod_request(job: Workload, resource: str, given: LimitRange) -> Decimal:
     return max(most, beside) or quantity.parse(_pod_amount(job, "limits", resource) or 0)
 
 
+def show(amount: Decimal) -> str:
+    """Write an amount as people do, in whole mebibytes where it is that large."""
+    if amount < MEBI:
+        return quantity.format(amount)
+    return quantity.format((amount / MEBI).to_integral_value(ROUND_CEILING) * MEBI, "1Mi")
+
+
 def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Finding:
     """Find that nothing gives a container this resource; ``given`` holds what the policy would write."""
     resource = str(share.path[-1])

@@ -10,17 +10,21 @@ from msgspec import Meta, Struct, structs
 
 from policies import quantity
 from policies.fields import NOTHING, Path
-from policies.workload import Field, Workload
+from policies.quantity import GRAMMAR
+from policies.workload import Amount, Field, Workload
 
 Kind: TypeAlias = Literal["Job", "CronJob"]
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
-Amount: TypeAlias = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=32)] | int | float, Meta(extra={"allowed": "a quantity, e.g. 512Mi"})
+Quantity: TypeAlias = Annotated[
+    Annotated[str, Meta(min_length=1, max_length=32, extra_json_schema={"pattern": f"^ *{GRAMMAR.pattern} *$"})]
+    | int
+    | float,
+    Meta(extra={"allowed": "a quantity, e.g. 512Mi"}),
 ]
-Amounts: TypeAlias = Annotated[dict[Text, Amount], Meta(min_length=1, max_length=16)]
+Amounts: TypeAlias = Annotated[dict[Text, Quantity], Meta(min_length=1, max_length=16)]
 """Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``."""
 
 
@@ -38,7 +42,9 @@ STRENGTH = {Action.DENY: 0, Action.WARN: 1, Action.AUDIT: 2}
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """What every clause of a policy may say, whatever its rule."""
 
-    action: Annotated[Action | None, Meta(description="Deny, Warn or Audit; left out: the policy's own action.")] = None
+    action: Annotated[Action | None, Meta(description="What is done about it; left out: the policy's own action.")] = (
+        None
+    )
     reason: Annotated[
         Annotated[str, Meta(min_length=1, max_length=512)] | None,
         Meta(description="Why, in your words: printed to tenants instead of the rule's own sentence."),
@@ -105,7 +111,7 @@ class Finding(Struct, frozen=True, kw_only=True, gc=False):
     ``found`` follows the path in a sentence ("is missing"), ``allowed`` follows "allowed:". ``judged`` is all that the
     finding rests on; where it can be measured, ``excess`` is a direction and an amount, and less of it is better.
     ``fix`` is a value that cures it; ``example`` marks one among many. ``refused`` marks what the API server's own
-    validation refuses as well.
+    validation refuses as well, ``hint`` what may be meant as it is: a policy that denies only warns of it.
     """
 
     path: Path
@@ -117,6 +123,7 @@ class Finding(Struct, frozen=True, kw_only=True, gc=False):
     fix: Default | None = None
     example: bool = False
     refused: bool = False
+    hint: bool = False
 
     def as_bad_as(self, other: "Finding") -> bool:
         """Whether this is no worse than the other: the same, or measured and less."""
@@ -197,6 +204,7 @@ class Phase(IntEnum):
     LIMITS = 1
     REQUESTS = 2
     REST = 3
+    FAILURES = 4
 
 
 class Rule(Struct, Generic[P], frozen=True):

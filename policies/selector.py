@@ -59,8 +59,7 @@ class LabelSelector(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
         _check_size("matchLabels", self.match_labels)
         _check_size("matchExpressions", self.match_expressions)
         for key, value in self.match_labels.items():
-            _check_key(key)
-            _check_value(value)
+            check_label(key, value)
 
     def matches(self, labels: Mapping[str, Any]) -> bool:
         """Tell whether labels meet every demand; values that are no text, as in a broken file, equal none."""
@@ -73,6 +72,12 @@ class LabelSelector(Struct, frozen=True, forbid_unknown_fields=True, rename="cam
                 if not requirement.matches(labels):
                     return False
         return True
+
+
+def check_label(key: str, value: str = "") -> None:
+    """Raise ValueError where the API server would refuse a label."""
+    _check_key(key)
+    _check_value(value)
 
 
 def _check_size(name: str, things: Sized) -> None:

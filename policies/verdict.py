@@ -38,7 +38,8 @@ class Judgement(Struct, frozen=True):
     @property
     def action(self) -> Action:
         """Give what is done about it."""
-        return Action.WARN if self.known and self.clause.action is Action.DENY else self.clause.action
+        spared = self.known or self.finding.hint
+        return Action.WARN if spared and self.clause.action is Action.DENY else self.clause.action
 
 
 class Violation(Struct, frozen=True):

@@ -22,8 +22,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from policies import timing
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, missing
-from policies.workload import Field, Workload
+from policies.workload import Workload
 
 WHY = "A run that hangs holds its resources until somebody notices."
 Deadline = Annotated[int, Meta(ge=1, le=2**31 - 1)]
@@ -43,7 +44,7 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find a Job that may run for ever, or for too long."""
     limits = Range(None, params.max_seconds)
-    deadline = _deadline(job)
+    deadline = timing.deadline(job)
     if deadline.value is None:
         value = params.default_seconds or params.max_seconds
         yield missing(deadline.path, value or 3600, limits=limits, why=WHY, example=value is None)
@@ -53,12 +54,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
     """Write the default where no deadline stands."""
     if params.default_seconds is not None:
-        yield Default(_deadline(job).path, params.default_seconds)
-
-
-def _deadline(job: Workload) -> Field[int]:
-    whole, each = (spec.integer("activeDeadlineSeconds") for spec in (job.job_spec, job.pod_spec))
-    return each if whole.value is None and each.value is not None else whole
+        yield Default(timing.deadline(job).path, params.default_seconds)
 
 
 RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", stops_work=True)

@@ -2,6 +2,8 @@
 
 Kubernetes fills in ``backoffLimit: 6``: seven tries of work that may not be safe to do twice. Where an Indexed Job
 has ``backoffLimitPerIndex`` too, an index is retried no more often than either says, so the lower one is judged.
+Before each retry Kubernetes waits, 10 s, 20 s, 40 s and so on: a few retries asked for that a short
+``activeDeadlineSeconds`` never lets happen are found as well, where a single Pod is tried again.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
 
@@ -19,11 +21,13 @@ Allowed::
 from collections.abc import Iterator
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
 from policies.workload import Workload
 
+UNASKED = 6  # which Kubernetes fills in; and who asks for more leaves the end to the deadline
+FIRST_WAIT = 10  # seconds; twice as long each time: pkg/controller/job/backoff_utils.go in kubernetes
 WHY = "Work that fails again and again costs as much as work that succeeds."
 
 
@@ -39,11 +43,28 @@ class Params(RuleParams, frozen=True):
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
-    """Find more retries than allowed."""
+    """Find more retries than allowed, or than the deadline lets happen."""
     limits = (job.job_spec.integer(key) for key in ("backoffLimitPerIndex", "backoffLimit"))
     written = [limit for limit in limits if limit.value is not None]
     retries = min(written, key=lambda limit: limit.value or 0)
+    asked, deadline = retries.value or 0, job.job_spec.integer("activeDeadlineSeconds").value
+    if deadline is not None and 0 < asked < UNASKED:
+        possible = sum(FIRST_WAIT * (2**retry - 1) < deadline for retry in range(1, asked + 1))
+        if possible < min(asked, asked if params.max is None else params.max) and _tries_one_by_one(job):
+            why = (
+                f"activeDeadlineSeconds of {deadline} ends the Job before the waits of {possible + 1} retries are over."
+            )
+            for finding in Range(None, possible).check(retries, why):
+                yield structs.replace(finding, example=True)
+            return
     yield from Range(None, params.max).check(retries, WHY)
+
+
+def _tries_one_by_one(job: Workload) -> bool:
+    spec = job.job_spec
+    alone = spec.integer("parallelism").value == 1 and spec.integer("completions").value in {None, 1}
+    per_index = spec.integer("backoffLimitPerIndex").written
+    return alone and not per_index and job.pod_spec.text("restartPolicy").value == "Never"
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

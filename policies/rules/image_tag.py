@@ -54,16 +54,15 @@ def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
         faults.append((", which has no digest", "a digest", "Only a digest says which image will run."))
     elif not reference.digest and any(fnmatchcase(reference.tag, tag) for tag in params.forbidden_tags):
         version = ":VERSION"
-        faults.append(("", "a tag that stays or a digest", f"The tag {reference.tag} is another image tomorrow."))
+        means = f", which means {written}:latest" if written == name else ""
+        faults.append((means, "a tag that stays or a digest", f"The tag {reference.tag} is another image tomorrow."))
     if registries and not any(
         fnmatchcase(at, glob) for glob in registries for at in (reference.registry, reference.repository)
     ):
         whole = "/" in registries[0] and not registries[0].endswith("*")
         name = registries[0] if whole else f"{registries[0].rstrip('/*')}/{name.rpartition('/')[2]}"
-        known = " or ".join(registries)
-        faults.append(
-            (f", from {reference.registry}", f"from {known}", f"Nobody here answers for {reference.registry}.")
-        )
+        known, origin = " or ".join(registries), reference.registry
+        faults.append((f", from {origin}", f"from {known}", f"Nobody here answers for {origin}."))
     if faults:
         found, allowed, why = zip(*faults, strict=True)
         yield Finding(

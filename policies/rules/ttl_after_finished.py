@@ -1,11 +1,9 @@
 """A finished Job says when it may be deleted.
 
-Finished Jobs keep their Pods and records until something deletes them; thousands of them slow the API server down.
-``ttlSecondsAfterFinished`` lets the cluster clean up. The Jobs of a CronJob are cleaned up by its history limits,
-which a TTL of less than a minute defeats, and a Job that some controller owns by its owner: neither needs a TTL. A
-Job that Argo CD, Flux or Helm tracks would be created again once its TTL removed it, so the rule passes over it
-(``skipManaged``); give such Jobs the tool's own hook deletion policy.
-
+Thousands of finished Jobs slow the API server down; ``ttlSecondsAfterFinished`` lets the cluster clean up. A CronJob's
+history limits do so for its runs; a TTL under a minute defeats them, and one under the interval between runs leaves
+nothing of a history of more than three. Owned Jobs are cleaned up by their controller. Those that Argo CD, Flux or Helm
+tracks would be created again, and so are passed over (``skipManaged``): they need the tool's hook deletion policy.
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/ttlafterfinished/
 
 Flagged::
@@ -22,14 +20,16 @@ Allowed::
 from collections.abc import Iterator
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
+from policies import timing
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
-from policies.workload import Workload
+from policies.workload import Field, Workload
 
 WHY = "Finished Jobs and their Pods stay until something deletes them."
+DEFEATS = "The TTL deletes runs before a history limit can keep them."
 HISTORY = ("successfulJobsHistoryLimit", "failedJobsHistoryLimit")
-SHORTEST_INTERVAL = 60  # a schedule counts whole minutes
+SHORTEST, UNASKED = 60, 3  # seconds, as a schedule counts minutes; runs kept where nobody asked for any
 
 
 class Params(RuleParams, frozen=True):
@@ -41,7 +41,7 @@ class Params(RuleParams, frozen=True):
     skip_managed: Annotated[bool, Meta(description="Pass over Jobs that Argo CD, Flux or Helm tracks.")] = True
 
     def __post_init__(self) -> None:
-        """Refuse bounds that cross, and a default outside them."""
+        """Refuse bounds that cross, and a default outside."""
         Range(self.min_seconds, self.max_seconds).check_default("Seconds", self.default_seconds)
 
 
@@ -49,8 +49,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find a Job that stays for ever or for too long, and a TTL that deletes what a history limit should keep."""
     ttl = job.job_spec.integer("ttlSecondsAfterFinished")
     if job.kind == "CronJob":
-        if any(job.cron_job_spec.integer(key).value for key in HISTORY):
-            yield from Range(SHORTEST_INTERVAL).check(ttl, "The TTL deletes runs before a history limit can keep them.")
+        yield from _judge_history(job, ttl) if ttl.written else ()
     elif _concerned(job, params):
         limits = Range(params.min_seconds, params.max_seconds)
         if ttl.value is None:
@@ -58,6 +57,14 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
             example = max(3600, params.min_seconds or 0) if value is None else value
             yield missing(ttl.path, example, limits=limits, why=WHY, example=value is None)
         yield from limits.check(ttl, WHY)
+
+
+def _judge_history(job: Workload, ttl: Field[int]) -> Iterator[Finding]:
+    kept, key = max((job.cron_job_spec.integer(key).value or 0, key) for key in HISTORY)
+    interval = timing.interval(job) if kept > UNASKED else None
+    why = f"It leaves one at most of the {kept} runs, {interval} s apart, that {key} keeps." if interval else DEFEATS
+    for finding in Range(max(SHORTEST, interval or 0)).check(ttl, why) if kept else ():
+        yield structs.replace(finding, example=interval is not None)
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

@@ -103,7 +103,7 @@ def fields(value: object) -> Raw:
     """Write the set of fields that a value has, as managedFields do."""
     if isinstance(value, dict):
         return {f"f:{key}": fields(item) for key, item in value.items()}
-    if isinstance(value, list) and value and isinstance(value[0], dict):
+    if isinstance(value, list) and value and isinstance(value[0], dict) and "name" in value[0]:
         return {f"k:{json.dumps({'name': item['name']})}": {".": {}, **fields(item)} for item in value}
     return {}
 
@@ -135,7 +135,7 @@ def request(raw: Raw | None, was: Raw | None = None, **changes: Any) -> Raw:
 def manager(raw: Raw) -> str:
     """Read who sent an object last."""
     entries = raw.get("metadata", {}).get("managedFields") if isinstance(raw.get("metadata"), dict) else None
-    return str(entries[-1]["manager"]) if entries else CREATE
+    return str(entries[-1]["manager"]) if entries and entries[-1] else CREATE
 
 
 def body(asked: Raw) -> bytes:

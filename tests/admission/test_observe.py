@@ -194,6 +194,7 @@ def test_other_events_are_told_and_counted() -> None:
     watched.loaded(DENYING.snapshot)
     watched.loaded(context().snapshot)
     watched.not_loaded("policy.yaml:1:1: \udcff is wrong")
+    watched.remarked("policy.yaml:9:5: exception e: there is no policy p here")
     watched.watch(lambda: 1_800_000_000.0)
     assert lines(stream) == [
         {"event": "refused", "status": 413, "message": "too large"},
@@ -204,6 +205,11 @@ def test_other_events_are_told_and_counted() -> None:
             "event": "policies",
             "message": "changed files are broken; the last good ones stay in force",
             "faults": "policy.yaml:1:1: \udcff is wrong",
+        },
+        {
+            "event": "policies",
+            "message": "in force, but look at this",
+            "remark": "policy.yaml:9:5: exception e: there is no policy p here",
         },
     ]
     watched.loaded(DENYING.snapshot)

@@ -35,6 +35,14 @@ NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 POD: Path = ("spec", "jobTemplate", "spec", "template", "spec")
 MEMORY: Path = (*POD, "containers", 0, "resources", "limits", "memory")
 
+LET_OFF: Mapping[str, Any] = {
+    "policies": ["p"],
+    "rules": ["activeDeadline"],
+    "selector": {},
+    "reason": "OPS-1",
+    "owner": "data@example.com",
+    "expiresAt": "2026-12-31T00:00:00Z",
+}
 FILLED: Mapping[str, Any] = {
     "Job": {"spec": {**JOB_SPEC_DEFAULTS, "template": {"spec": POD_SPEC_DEFAULTS}}},
     "CronJob": {"spec": {**CRON_JOB_SPEC_DEFAULTS, "jobTemplate": {"spec": {"template": {"spec": POD_SPEC_DEFAULTS}}}}},
@@ -106,16 +114,8 @@ def local(name: str, rules: Mapping[str, Any], namespace: str = "team-a", **spec
 
 def exception(*, created: str | None = None, **spec: Any) -> BatchPolicyException:
     """Decode an exception from activeDeadline of policy p, for everything in team-a, to the end of 2026."""
-    wanted = {
-        "policies": ["p"],
-        "rules": ["activeDeadline"],
-        "selector": {},
-        "reason": "OPS-1",
-        "owner": "data@example.com",
-        "expiresAt": "2026-12-31T00:00:00Z",
-    }
     metadata = {"name": "let-off", "namespace": spec.pop("namespace", "team-a"), "creationTimestamp": created}
-    source = decode_object(manifest("BatchPolicyException", metadata, wanted | spec))
+    source = decode_object(manifest("BatchPolicyException", metadata, {**LET_OFF, **spec}))
     assert isinstance(source, BatchPolicyException)
     return source
 

@@ -19,17 +19,36 @@ backoffLimitPerIndex: 1
 activeDeadlineSeconds: 600
 ttlSecondsAfterFinished: 5
 suspend: false
-podFailurePolicy: {rules: []}
+podFailurePolicy: {rules: [{action: Count, onPodConditions: [{type: DisruptionTarget, status: "True"}]}]}
+managedBy: example.com/manager
+manualSelector: false
+podReplacementPolicy: Failed
 template:
-  metadata: {labels: {app: import}}
+  metadata: {labels: {app: import}, annotations: {cluster-autoscaler.kubernetes.io/safe-to-evict: "false"}}
   spec:
     restartPolicy: Always
+    priorityClassName: web
+    nodeSelector: {pool: batch}
+    tolerations: [{key: pool, operator: Equal, value: batch, effect: NoExecute, tolerationSeconds: 60}]
+    affinity:
+      nodeAffinity:
+        requiredDuringSchedulingIgnoredDuringExecution:
+          nodeSelectorTerms: [{matchExpressions: [{key: pool, operator: In, values: [batch]}]}]
     activeDeadlineSeconds: 60
     resources: {limits: {memory: 1Gi}, requests: {cpu: 1}}
     initContainers: [{name: wait, image: busybox}, {name: proxy, image: "proxy:1", restartPolicy: Always}]
     containers:
     - {name: work, image: "localhost:5000/work@sha256:00", resources: {limits: {cpu: "2"}, requests: {memory: 64Mi}}}
     - {name: upload, image: "quay.io/upload:latest", resources: {}}
+    - name: envoy
+      image: envoyproxy/envoy
+      command: [envoy, "$(JOB_COMPLETION_INDEX)"]
+      env: [{name: PART, valueFrom: {fieldRef: {fieldPath: metadata.name}}}, {name: HOST, value: db}]
+      ports: [{name: http, containerPort: 80}]
+      readinessProbe: {tcpSocket: {port: 80}}
+      restartPolicy: OnFailure
+      restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [42]}}]
+    volumes: [{name: index, projected: {sources: [{downwardAPI: {items: [{fieldRef: {fieldPath: metadata.uid}}]}}]}}]
 """)
 METADATA = yaml.safe_load("""
 name: import
@@ -46,6 +65,8 @@ FULL = {
         {
             "metadata": METADATA,
             "spec": {
+                "schedule": "*/45 */3 30 2 *",
+                "timeZone": "Europe/Berlin",
                 "concurrencyPolicy": "Allow",
                 "startingDeadlineSeconds": 5,
                 "successfulJobsHistoryLimit": 3,
@@ -63,6 +84,12 @@ scalars = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
     | st.sampled_from(["", "0", "-1", "1e99", "512MB", "Always", "Allow", "a@b", "@", ":", "/", "a/:@", "1" * 99])
+    | st.sampled_from(
+        ["sh", "-c", "[ “$A” ] && cat <<E\n“x”\nE\nimport —all", "“x”", "—v", "Forbid", "Never", "Exists"]
+    )
+    | st.sampled_from(
+        ["* */3 * * *", "*/61 * * * *", "@every 1s", "TZ=UTC 0 3 * * *", "0 3 * * 7", "“0 3 * * *”", "UTC"]
+    )
 )
 values = st.recursive(
     scalars,

@@ -67,15 +67,15 @@ def test_an_example_that_is_not_there_is_asked_for() -> None:
 
 def test_parameters_are_described_in_the_order_of_the_file_the_common_ones_last() -> None:
     assert [*parameters(RULE)][:5] == [
-        Parameter("most", "integer, 0 or more", "", "The most."),
-        Parameter("allowed", "list of a, b", '["a"]', "Which."),
-        Parameter("names", "list of string", "", "Globs."),
-        Parameter("amounts", "map of name to string or integer or number", "", "How much."),
-        Parameter("strict", "boolean", "false", ""),
+        Parameter("most", "a whole number, at least 0", "", "The most."),
+        Parameter("allowed", "a list, each a or b", '["a"]', "Which."),
+        Parameter("names", "a list of 1 to 64, each text of 1 to 256 characters", "", "Globs."),
+        Parameter("amounts", "a mapping of 1 to 16 names, each to a quantity, e.g. 512Mi", "", "How much."),
+        Parameter("strict", "true or false", "false", ""),
     ]
     assert [(each.key, each.values) for each in parameters(RULE)][5:] == [
         ("action", "Deny, Warn or Audit"),
-        ("reason", "string"),
+        ("reason", "text of 1 to 512 characters"),
     ]
 
 
@@ -83,6 +83,6 @@ def test_a_page_for_a_terminal_has_no_markup_of_its_own() -> None:
     text = page(RULE)
     assert text.startswith("mostOfAll  (Job, CronJob; Hygiene, medium; since 0.1)\n\nA container says")
     assert "Flagged, with `{max: 3}`:\n\n    kind: Job" in text
-    assert "\n  most: integer, 0 or more\n      The most.\n" in text
-    assert '\n  allowed: list of a, b (built in: ["a"])\n      Which.\n' in text
+    assert "\n  most: a whole number, at least 0\n      The most.\n" in text
+    assert '\n  allowed: a list, each a or b (built in: ["a"])\n      Which.\n' in text
     assert "::" not in text

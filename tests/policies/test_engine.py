@@ -204,6 +204,17 @@ def test_what_several_policies_ask_alike_is_asked_once(theirs: dict[str, Any], a
     assert {"p", "q"} == {judgement.clause.policy.name for judgement in violation.judgements}
 
 
+ODD: dict[str, Any] = {"schedule": {}}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "action"),
+    [("0 0 30 2 *", "Deny"), ("* */3 * * *", "Warn"), ("*/45 * * * *", "Warn")],
+)
+def test_what_may_be_meant_so_is_only_warned_of(schedule: str, action: str) -> None:
+    assert told(judged(cron_job(schedule=schedule), cluster("p", ODD))) == [("spec.schedule", action)]
+
+
 ALL = [
     cluster("p", {**REFUSED, **FORBID, **BIG, **IMAGES, "activeDeadline": {}}, **LAX),
     local("q", FORBID, objectSelector={"matchLabels": {"name": "x"}}),

@@ -71,10 +71,11 @@ TOLD: dict[str, dict[str, Any]] = {
     "cronjob-everything-wrong": {
         "denied": {"concurrencyPolicy", "startingDeadline", "historyLimits", "backoffLimit", "ttlAfterFinished",
                    "imageTag", "resourceLimits"},
+        "warned": {"runOverlap"},
         "written": {"activeDeadlineSeconds": 86400, "successfulJobsHistoryLimit": 3},
     },
     "cronjob-singleton-left-to-defaults": {"written": {"concurrencyPolicy": "Forbid"}},
-    "cronjob-singleton-that-overlaps": {"denied": {"concurrencyPolicy"}},
+    "cronjob-singleton-that-overlaps": {"denied": {"concurrencyPolicy"}, "warned": {"runOverlap"}},
     "cronjob-that-hides-its-failures": {"warned": {"historyLimits", "startingDeadline"}},
     "cronjob-without-starting-deadline": {"written": {"startingDeadlineSeconds": 300}},
     "job-from-a-foreign-registry": {"denied": {"imageTag"}},

@@ -12,6 +12,7 @@ from policies.objects import (
     BatchPolicyException,
     ClusterBatchPolicy,
     Exclude,
+    Policy,
     decode_object,
     is_ours,
     policy,
@@ -19,24 +20,13 @@ from policies.objects import (
 from policies.rule import Action
 from policies.selector import LabelSelector, Requirement
 from policies.strict import InvalidObjectError
-from tests.policies.build import NOW, cluster, exception, local, manifest
+from tests.policies.build import LET_OFF, NOW, cluster, exception, local, manifest
 from tests.policies.cases import API_VERSION
 
 RULES = ", ".join(list(rules())[:-1]) + f" or {list(rules())[-1]}"
 POLICY = manifest("ClusterBatchPolicy", {"name": "p"}, {"rules": {"restartPolicy": {}}})
 LOCAL = manifest("BatchPolicy", {"name": "p", "namespace": "team-a"}, {"rules": {"restartPolicy": {}}})
-EXCEPTION = manifest(
-    "BatchPolicyException",
-    {"name": "e", "namespace": "team-a"},
-    {
-        "policies": ["p"],
-        "rules": ["activeDeadline"],
-        "selector": {},
-        "reason": "OPS-1",
-        "owner": "data@example.com",
-        "expiresAt": "2027-03-31T00:00:00Z",
-    },
-)
+EXCEPTION = manifest("BatchPolicyException", {"name": "e", "namespace": "team-a"}, dict(LET_OFF))
 SPEC: Path = ("spec",)
 KINDS = "ClusterBatchPolicy, BatchPolicy, BatchPolicyException"
 MOMENT = "a time with its zone, e.g. 2027-03-31T00:00:00Z"
@@ -365,3 +355,23 @@ def test_an_exception_is_inert_for_a_reason(
 def test_an_exception_is_about_the_named_rules_of_the_named_policies(rule: str, name: str, *, covered: bool) -> None:
     for make in (cluster, local):
         assert covered is exception().names(rule, make(name, {rule: {}}, exceptions={}))
+
+
+@pytest.mark.parametrize(
+    ("policies", "unmet"),
+    [
+        ([cluster("p", {"activeDeadline": {}})], []),
+        ([local("p", {"activeDeadline": {}})], []),
+        ([cluster("p", {"imageTag": {}}), local("p", {"activeDeadline": {}})], []),
+        ([local("p", {"activeDeadline": {}}, "team-b")], [(("spec", "policies", 0), "there is no policy p here")]),
+        (
+            [cluster("p", {"imageTag": {}}), cluster("q", {"activeDeadline": {}})],
+            [(("spec", "rules", 0), "no policy that it names has the rule activeDeadline")],
+        ),
+    ],
+    ids=range(5),
+)
+def test_an_exception_tells_what_it_names_and_is_not_there(
+    policies: list[Policy], unmet: list[tuple[Path, str]]
+) -> None:
+    assert unmet == list(exception().unmet(policies))

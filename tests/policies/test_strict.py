@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, inspect
 
 from policies.fields import lookup
-from policies.strict import InvalidObjectError, decode
+from policies.strict import InvalidObjectError, allowed, decode
 
 
 class Inner(Struct, frozen=True, forbid_unknown_fields=True):
@@ -159,6 +159,39 @@ def test_what_is_required_is_asked_for(value: Any, path: tuple[str | int, ...], 
     assert (path, sentence) == (error.value.path, str(error.value))
 
 
+def test_all_that_does_not_fit_is_told_each_at_its_place_in_the_order_of_the_object() -> None:
+    inner = {"size": "1", "x": 1, "y": 2}
+    value = {"name": 5, "nam": 1, "outer": {"whole": 9, "inner": inner, "items": [{}, {"size": 13}, 5], "flag": 1}}
+    with pytest.raises(InvalidObjectError) as error:
+        decode(value, Needy)
+    assert [(fault.path, str(fault)) for fault in (error.value, *error.value.others)] == [
+        (("name",), "name is 5; allowed: text"),
+        (("nam",), 'unknown field "nam" (did you mean name?); allowed: name or outer'),
+        (("outer", "whole"), "whole is 9; allowed: a whole number, 1 to 5"),
+        (("outer", "inner", "size"), 'size is "1"; allowed: a whole number'),
+        (("outer", "inner", "x"), 'unknown field "x"; allowed: size'),
+        (("outer", "inner", "y"), 'unknown field "y"; allowed: size'),
+        (("outer", "items", 1), "size is 13; allowed: anything else - at `$.size`"),
+        (("outer", "items", 2), "items[2] is 5; allowed: a mapping, with size"),
+        (("outer", "flag"), "flag is 1; allowed: true or false"),
+    ]
+
+
+def test_of_very_many_faults_the_first_are_told() -> None:
+    with pytest.raises(InvalidObjectError) as error:
+        decode({"words": list(range(1000))}, Outer)
+    last = error.value.others[-1]
+    assert [fault.path for fault in error.value.others[:-1]] == [("words", index) for index in range(1, 20)]
+    assert (last.path, str(last)) == ((), "there are more than 20 faults; mend these first")
+    with pytest.raises(InvalidObjectError) as error:
+        decode({"words": list(range(20))}, Outer)
+    assert [fault.path for fault in error.value.others] == [("words", index) for index in range(1, 20)]
+
+
+def test_what_a_type_takes_is_said_in_words() -> None:
+    assert allowed(inspect.type_info(Annotated[int, Meta(ge=0)] | None)) == "a whole number, at least 0"
+
+
 def test_what_fits_is_decoded() -> None:
     assert decode({"moment": "2027-01-01T00:00:00Z", "optional": None, "sizes": {"a": 1}}, Outer) == Outer(
         sizes={"a": 1}
@@ -175,9 +208,9 @@ anything = st.recursive(
 @given(st.dictionaries(st.sampled_from([*KEYS, "unknown"]), anything, max_size=4))
 def test_nothing_else_is_ever_raised_and_the_path_leads_somewhere(value: Any) -> None:
     error = refusal(value)
-    if error is not None:
-        assert error.path == () or lookup(value, error.path[:-1]) is not None
-        assert re.search(r"; allowed: |; write ", str(error))
+    for fault in (error, *error.others) if error else ():
+        assert fault.path == () or lookup(value, fault.path[:-1]) is not None
+        assert re.search(r"; allowed: |; write ", str(fault))
 
 
 def refusal(value: Any) -> InvalidObjectError | None:

@@ -1,10 +1,10 @@
 """What people read: denials, warnings, causes. Pure; no internals, no escapes, no Python."""
 
+import json
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from msgspec import json
 
 from policies.fields import KEYED, Origin, Path, lookup, mapping, render
 from policies.rule import Action
@@ -69,8 +69,8 @@ class Told:
     @property
     def warning(self) -> str:
         """Say it in one line; where that alone makes it short enough, without what is allowed."""
-        clauses = (judgement.clause for judgement in self.violation.judgements)
-        spared = self.violation.action is not Action.DENY and any(each.action is Action.DENY for each in clauses)
+        denying = (each for each in self.violation.judgements if each.clause.action is Action.DENY)
+        spared = self.violation.action is not Action.DENY and any(each.known for each in denying)
         rest = f"{'; not denied: no worse than before' if spared else ''} ({self.source})"
         full = f"{self.statement}{rest}"
         if len(full) <= SHORT_WARNING:
@@ -195,10 +195,15 @@ def flow(value: object) -> str:
         return f"{{{', '.join(f'{flow(key)}: {flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(flow, value))}]"
-    if isinstance(value, str):
-        value = "".join(filter(str.isprintable, value))
-        return value if PLAIN.fullmatch(value) else json.encode(value).decode()
-    return json.encode(value).decode()
+    if isinstance(value, str) and PLAIN.fullmatch(value):
+        return value
+    text = json.dumps(value, ensure_ascii=False)
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(char: str) -> str:
+    """Write what a terminal might obey as YAML escapes it."""
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
 def printable(text: str) -> str:

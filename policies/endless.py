@@ -1,0 +1,47 @@
+"""Pure: containers that never end by themselves, as far as image and command show.
+
+Sources: the documentation of each, e.g. https://docs.dapr.io/operations/hosting/kubernetes/kubernetes-job/,
+https://linkerd.io/2/features/native-sidecars/ and
+https://github.com/GoogleCloudPlatform/cloud-sql-proxy/tree/main/examples/k8s-sidecar.
+"""
+
+from collections.abc import Collection, Iterable
+from fnmatch import fnmatchcase
+from typing import Final
+
+from policies import image
+from policies.fields import sequence
+from policies.pods import words
+from policies.workload import Container
+
+KNOWN: Final = frozenset((
+    "alloydb-auth-proxy", "aws-appmesh-envoy", "aws-for-fluent-bit", "aws-otel-collector", "aws-xray-daemon",
+    "cloud-sql-proxy", "cloudwatch-agent", "consul-dataplane", "daprd", "datadog/agent", "datadoghq/agent",
+    "envoy", "filebeat", "fluent-bit", "fluentd", "gce-proxy", "git-sync", "grafana/agent", "grafana/alloy",
+    "istio-proxy", "jaeger-agent", "kube-rbac-proxy", "kuma-dp", "linkerd-io/proxy", "linkerd/proxy",
+    "metricbeat", "oauth2-proxy", "opentelemetry-collector", "opentelemetry-collector-contrib",
+    "opentelemetry-collector-k8s", "pgbouncer", "promtail", "proxyv2", "statsd-exporter", "timberio/vector",
+))  # fmt: skip
+"""Ends of repositories: mirrors keep them."""
+AGENTS: Final = frozenset(("consul", "vault"))  # programs of many uses, of which ``agent`` is one
+SHELLS: Final = frozenset(("ash", "bash", "busybox", "dash", "env", "sh", "timeout"))
+ENDINGS: Final = ("--once", "/shutdown", "exit-after-auth", "exit_after_auth", "exit_on_", "kill", "kubexit",
+                  "linkerd-await", "one-time", "one_time", "quitquitquit", "scuttle")  # fmt: skip
+
+
+def is_endless(container: Container, images: Collection[str] = ()) -> bool:
+    """Whether it runs a known proxy or agent, or one of these repositories (globs), and no shell that may end it."""
+    reference = container.section.text("image").value
+    command = next(iter(sequence(container.section.raw.get("command"))), "")
+    if not reference or str(command).rpartition("/")[2] in SHELLS:
+        return False
+    parts = image.parse(reference).repository.split("/")
+    names = ("/".join(parts), "/".join(parts[-2:]), parts[-1])
+    if not KNOWN.isdisjoint(names) or any(fnmatchcase(name, glob) for name in names for glob in images):
+        return True
+    return parts[-1] in AGENTS and "agent" in words(container)
+
+
+def is_ended(containers: Iterable[Container]) -> bool:
+    """Whether one of them says how another is ended."""
+    return any(ending in word.lower() for container in containers for word in words(container) for ending in ENDINGS)

@@ -1,0 +1,80 @@
+"""A Job or CronJob carries the labels that say whose it is.
+
+Who finds a Job that misbehaves must know whom to ask. What counts are the object's own labels, with a value. Neither
+Pods nor the Jobs of a CronJob inherit them: ``templates`` asks for them in both templates as well.
+
+Source: https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/
+
+Flagged, with ``{keys: [team]}``::
+
+    kind: Job
+    metadata: {labels: {app: import}}
+
+Allowed::
+
+    kind: Job
+    metadata: {labels: {team: payments}}
+    spec: {}
+"""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta
+
+from policies.fields import NOTHING, mapping
+from policies.rule import Default, Facts, Finding, Phase, Rule, RuleParams, Text
+from policies.selector import check_label
+from policies.workload import Section, Workload
+
+Keys = Annotated[tuple[Text, ...], Meta(max_length=64)]
+Labels = Annotated[dict[Text, Annotated[str, Meta(min_length=1, max_length=63)]], Meta(min_length=1, max_length=64)]
+
+
+class Params(RuleParams, frozen=True):
+    """Which labels an object must have."""
+
+    keys: Annotated[Keys, Meta(description="Labels that must be there, e.g. example.com/team.")] = ()
+    defaults: Annotated[Labels | None, Meta(description="Written where there is no such label.")] = None
+    templates: Annotated[bool, Meta(description="Ask the same of the Jobs and Pods that it makes.")] = False
+
+    def __post_init__(self) -> None:
+        """Refuse labels that the API server would refuse."""
+        for key, value in {**dict.fromkeys(self.keys, ""), **(self.defaults or {})}.items():
+            check_label(key, value)
+
+
+def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
+    """Find labels that are missing, or that say nothing."""
+    for holder in _holders(job, params):
+        labels = mapping(holder.raw.get("labels"))
+        for key in params.keys:
+            value = labels.get(key)
+            if type(value) is not str or not value:
+                yield _finding(holder, key, value, params)
+
+
+def _finding(holder: Section, key: str, value: object, params: Params) -> Finding:
+    path, default = (*holder.path, "labels", key), (params.defaults or NOTHING).get(key)
+    fault = "is missing" if value is None else "is empty" if value == "" else "is no text; write it in quotes"
+    why = "Who finds this must know whose it is."
+    fix = Default(path, default or "VALUE")
+    return Finding(path=path, found=fault, allowed="", why=why, judged=fault, fix=fix, example=default is None)
+
+
+def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
+    """Write the labels that are not there."""
+    for holder in _holders(job, params):
+        for key, value in (params.defaults or NOTHING).items():
+            yield Default((*holder.path, "labels", key), value)
+
+
+def _holders(job: Workload, params: Params) -> Iterator[Section]:
+    yield job.metadata
+    if params.templates:
+        if job.kind == "CronJob":
+            yield job.cron_job_spec.section("jobTemplate").section("metadata")
+        yield job.job_spec.section("template").section("metadata")
+
+
+RULE = Rule(__name__, __doc__, Params, check, defaults, phase=Phase.LABELS)
