@@ -8,7 +8,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
   --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
+.PHONY: help demo run test e2e generate lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ test: $(READY) ## Run the tests that need nothing but Python; policies and admis
 e2e: $(READY) ## Test against a real API server; builds it the first time, which takes Go >= 1.26 and minutes
 	@tests/cluster/build >/dev/null
 	@$(BIN)/python -m pytest tests/cluster
+
+generate: $(READY) ## Write what is generated from the rules: their reference, and the schema for editors
+	@$(BIN)/python deploy/generate.py
 
 lint: lint-python lint-types lint-imports lint-shell lint-yaml ## Check style, types, who imports whom, shell scripts and YAML
 

@@ -203,7 +203,9 @@ def stay(server: Server, folder: Path, status: str) -> None:
     print(f"Its policies are in {folder}/policies.yaml: change them, and its next answers follow.")
     print("Ask it as an API server would:\n")
     print(f"  curl --cacert {folder}/ca.crt -H 'Content-Type: application/json' --data @{folder}/review.json \\")
-    print(f"    {server.url}/validate\n\nStop it with Ctrl-C.", flush=True)
+    print(f"    {server.url}/validate\n\nLet an API server on this machine ask it:\n")
+    print(f"  .venv/bin/batchwarden manifests webhooks --ca-file {folder}/ca.crt --url {server.url} \\")
+    print("    --failure-policy Ignore | kubectl apply -f -\n\nStop it with Ctrl-C.", flush=True)
     with suppress(KeyboardInterrupt):
         while True:
             time.sleep(3600)

@@ -7,10 +7,11 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, NamedTuple
 
-from msgspec import json
+from msgspec import NODEFAULT, inspect, json
 
 from policies import rules as package
 from policies.rule import Rule
+from policies.strict import allowed
 
 
 class Example(NamedTuple):
@@ -33,6 +34,12 @@ def summary(rule: Rule[Any]) -> str:
     return rule.doc.strip().partition("\n")[0]
 
 
+def text(rule: Rule[Any]) -> str:
+    """Give the rule's page without its examples, each paragraph on one line: what editors show."""
+    prose = re.split(r"^(?:Flagged|Allowed).*::$", rule.doc.replace("``", "`"), maxsplit=1, flags=re.MULTILINE)[0]
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in prose.strip().split("\n\n"))
+
+
 def example(rule: Rule[Any], title: str) -> Example:
     """Take the example called ``Flagged`` or ``Allowed`` out of the rule's page."""
     shape = rf"^{title}(?:, with ``(?P<params>.+)``)?::\n\n(?P<manifest>(?:    .*\n|\n)+)"
@@ -53,27 +60,12 @@ class Parameter(NamedTuple):
 
 def parameters(rule: Rule[Any]) -> Iterator[Parameter]:
     """Describe a rule's parameters in the order of its file, ``action`` and ``reason``, which all rules have, last."""
-    schema = json.schema(rule.params)["$defs"]["Params"]["properties"]
-    for key, about in schema.items():
-        builtin = about.get("default")
-        text = "" if builtin is None else json.encode(builtin).decode()
-        yield Parameter(key, _values(about), text, about.get("description", ""))
-
-
-def _values(about: Mapping[str, Any]) -> str:
-    """Say in words which values a schema allows."""
-    if "anyOf" in about:
-        return " or ".join(_values(choice) for choice in about["anyOf"] if choice.get("type") != "null")
-    if "$ref" in about:
-        return "Deny, Warn or Audit"
-    if "enum" in about:
-        return ", ".join(map(str, about["enum"]))
-    if about["type"] == "array":
-        return f"list of {_values(about['items'])}"
-    if about["type"] == "object":
-        return f"map of name to {_values(about['additionalProperties'])}"
-    bounds = f", {about['minimum']} or more" if "minimum" in about else ""
-    return f"{about['type']}{bounds}"
+    info = inspect.type_info(rule.params)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - what parameters are
+    for field in info.fields:
+        builtin = "" if field.default in (None, NODEFAULT) else json.encode(field.default).decode()
+        about = (field.type.extra_json_schema or {}) if isinstance(field.type, inspect.Metadata) else {}
+        yield Parameter(field.encode_name, allowed(field.type), builtin, about.get("description", ""))
 
 
 def page(rule: Rule[Any]) -> str:

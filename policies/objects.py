@@ -4,7 +4,7 @@
 ``BatchPolicyException`` lets off what an admin agreed to let off, with a reason, an owner and an end.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
@@ -12,12 +12,13 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from policies import quantity
 from policies.catalog import rules
-from policies.fields import mapping
+from policies.fields import Path, mapping
 from policies.rule import Action, Amounts, Rule, RuleParams, Text, Texts
 from policies.selector import LabelSelector
 from policies.strict import InvalidObjectError, decode
 
 EVERYTHING = LabelSelector()
+MOST_IN_NAMESPACE: Final = 32  # BatchPolicies: what tenants write, every admission in their namespace pays for
 Name: TypeAlias = Annotated[
     str,
     Meta(
@@ -77,7 +78,7 @@ else:  # one optional, typed field per rule of the catalog
 class BatchPolicySpec(_Strict, frozen=True):
     """What a policy asks, and of what."""
 
-    rules: Rules
+    rules: Annotated[Rules, Meta(description="Each with its parameters.", extra_json_schema={"minProperties": 1})]
     object_selector: Annotated[Selector, Meta(description="Labels of the Jobs and CronJobs concerned.")] = EVERYTHING
     exclude: Exclude = Exclude()
     action: Annotated[Action, Meta(description="For each rule that names none.")] = Action.WARN
@@ -86,7 +87,7 @@ class BatchPolicySpec(_Strict, frozen=True):
 
 
 class ClusterBatchPolicySpec(BatchPolicySpec, frozen=True):
-    """As BatchPolicySpec, with a choice of namespaces."""
+    """What a policy asks, of what, and in which namespaces."""
 
     namespace_selector: Annotated[Selector, Meta(description="Labels of the namespaces concerned.")] = EVERYTHING
 
@@ -142,6 +143,17 @@ class BatchPolicyException(_Strict, frozen=True, tag_field="kind", tag="BatchPol
             return f"expiresAt is more than the {policy.max_days} days away that policy {policy.name} permits"
         return None
 
+    def unmet(self, policies: Iterable["Policy"]) -> Iterator[tuple[Path, str]]:
+        """Say where it names a policy that is not among these, or a rule that no policy it names has."""
+        near = [policy for policy in policies if policy.namespace in {"", self.metadata.namespace}]
+        for index, name in enumerate(self.spec.policies):
+            if name not in {policy.name for policy in near}:
+                yield ("spec", "policies", index), f"there is no policy {name} here"
+        named = [policy for policy in near if policy.name in self.spec.policies]
+        for index, key in enumerate(self.spec.rules):
+            if named and key not in {rule.key for policy in named for rule, *_ in policy.rules}:
+                yield ("spec", "rules", index), f"no policy that it names has the rule {key}"
+
 
 class NamespaceMeta(Struct, frozen=True):
     """What selects a namespace."""
@@ -185,7 +197,7 @@ class LimitRangeObject(Struct, frozen=True):
 
 
 BatchObject: TypeAlias = ClusterBatchPolicy | BatchPolicy | BatchPolicyException
-KINDS: Final[Mapping[str, type[BatchObject]]] = {
+TYPES: Final[Mapping[str, type[BatchObject]]] = {
     kind.__name__: kind for kind in (ClusterBatchPolicy, BatchPolicy, BatchPolicyException)
 }
 
@@ -211,10 +223,10 @@ def is_ours(manifest: object) -> bool:
 def decode_object(manifest: object) -> BatchObject:
     """Decode one of our objects; raise InvalidObjectError with place and sentence."""
     kind = mapping(manifest).get("kind")
-    into = KINDS.get(kind) if isinstance(kind, str) else None
+    into = TYPES.get(kind) if isinstance(kind, str) else None
     if into is None:
         found = "missing" if kind is None else f"{kind}, which is not known"
-        raise InvalidObjectError(("kind",), f"kind is {found}; allowed: {', '.join(KINDS)}")
+        raise InvalidObjectError(("kind",), f"kind is {found}; allowed: {', '.join(TYPES)}")
     return decode(manifest, into)
 
 

@@ -1,88 +1,136 @@
 """Pure: decodes plain values into typed ones, or says in words what is wrong, where, and what is allowed."""
 
 import json
-import re
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Final, TypeVar
+from itertools import islice
+from types import UnionType
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import inspect
 
-from policies.fields import Path, lookup, mapping, put
+from policies.fields import Path
 
 T = TypeVar("T")
 MOST_SHOWN: Final = 60
-UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+MOST_FAULTS: Final = 20
 
 
 class InvalidObjectError(ValueError):
-    """A policy object is wrong: for whoever writes policies. ``path`` is where, ``str()`` is one sentence."""
+    """A policy object is wrong: for whoever writes policies. ``path`` is where, ``str()`` is one sentence.
 
-    def __init__(self, path: Path, message: str) -> None:
+    ``others`` are the faults at other places of the same object, in its order.
+    """
+
+    def __init__(self, path: Path, message: str, others: tuple["InvalidObjectError", ...] = ()) -> None:
         """Remember the place beside the sentence."""
         super().__init__(message)
         self.path = path
+        self.others = others
 
 
 def decode(value: object, into: type[T]) -> T:
-    """Convert a plain value; raise InvalidObjectError at the first thing that does not fit.
+    """Convert a plain value; raise InvalidObjectError for the first thing that does not fit, with all others in it.
 
     ``Meta(extra={"allowed": …})`` on a type says what is allowed where its own words would be clumsy.
     """
     try:
         return msgspec.convert(value, into)
     except msgspec.ValidationError as error:
-        fault, _, where = str(error).rpartition(" - at `")
-        steps = re.findall(r"\.([^.\[`]+)|\[(\d+)\]", where.replace("[...]", ""))
-        path: Path = tuple(int(index) if index else name for name, index in steps)
-        if where.startswith("key` in"):
-            raise InvalidObjectError(path, _explain_key(lookup(value, path))) from error
-        if where.endswith("[...]`"):
-            path = (*path, _culprit(value, into, path, str(error)))
-        if error.__cause__ is not None:
-            raise InvalidObjectError(path, fault) from error  # the sentence of a type's own __post_init__
-        at = _type_at(inspect.type_info(into), path)
-        unknown = UNKNOWN.fullmatch(fault or where)
-        place = (*path, unknown[1]) if unknown else path
-        raise InvalidObjectError(place, _explain(fault or where, path, lookup(value, path), at)) from error
+        first, *others = islice(_faults(value, into, ()), MOST_FAULTS + 1)
+        if len(others) == MOST_FAULTS:
+            others[-1] = InvalidObjectError((), f"there are more than {MOST_FAULTS} faults; mend these first")
+        raise InvalidObjectError(first.path, str(first), tuple(others)) from error
 
 
-def _culprit(value: object, into: type, path: Path, fault: str) -> str:
-    """Find which value of a mapping is at fault, as the decoder does not tell: the one that fails alone."""
-    items = mapping(lookup(value, path))
-    return next(key for key in items if _fault(put(value, path, {key: items[key]}), into) == fault)
+def allowed(info: inspect.Type) -> str:  # noqa: C901, PLR0911 - one line for each kind of type
+    """Say in words which values a type takes, e.g. ``a whole number, at least 0``."""
+    match info:
+        case inspect.Metadata(extra={"allowed": str(words)}):
+            return words
+        case inspect.Metadata() | inspect.UnionType():
+            return allowed(info.type if isinstance(info, inspect.Metadata) else _main(info))
+        case inspect.StructType():
+            return f"a mapping, with {_or(_choices(info))}"
+        case inspect.DictType():
+            size = _bounds(info.min_length, info.max_length, " of {} names")
+            return f"a mapping{size}, each to {allowed(info.value_type)}"
+        case inspect.VarTupleType():
+            return f"a list{_bounds(info.min_length, info.max_length, ' of {}')}, each {allowed(info.item_type)}"
+        case inspect.StrType():
+            return f"text{_bounds(info.min_length, info.max_length, ' of {} characters')}"
+        case inspect.IntType():
+            return f"a whole number{_bounds(info.ge, info.le, ', {}')}"
+        case inspect.FloatType():
+            return f"a number{_bounds(info.ge, info.le, ', {}')}"
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.DateTimeType():
+            return "a time with its zone, e.g. 2027-03-31T00:00:00Z"
+        case _:
+            return _or(_choices(info))
 
 
-def _fault(value: object, into: type) -> str:
+def _faults(value: object, hint: Any, path: Path) -> Iterator[InvalidObjectError]:  # noqa: ANN401 - any annotation
+    """Find what is wrong inside of a value; where nothing is, what is wrong with the value itself."""
+    within = _faults_within(value, _bare_hint(hint), path)
+    if (first := next(within, None)) is not None:
+        yield first
+        yield from within
+        return
     try:
-        msgspec.convert(value, into)
+        msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        return str(error)
-    return ""
+        own = error.__cause__  # the sentence of a type's own __post_init__
+        yield InvalidObjectError(path, str(own) if own else _explain(path, value, inspect.type_info(hint)))
 
 
-def _explain_key(holder: object) -> str:
-    keys: list[object] = list(mapping(holder))
-    wrong = [key for key in keys if not isinstance(key, str)]
-    if not wrong:
-        return "a key is empty or too long; allowed: 1 to 256 characters"
-    return f"the key {_shown(wrong[0])} is no text; write it in quotes"
+def _faults_within(value: object, hint: Any, path: Path) -> Iterator[InvalidObjectError]:  # noqa: ANN401 - as above
+    if isinstance(value, dict) and (wrong := [key for key in value if not isinstance(key, str)]):
+        yield InvalidObjectError(path, f"the key {_shown(wrong[0])} is no text; write it in quotes")
+    elif isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        yield from _faults_of_fields(value, hint, path)
+    elif isinstance(value, dict) and get_origin(hint) is dict:
+        key_hint, item_hint = get_args(hint)
+        if any(True for key in value for _ in _faults(key, key_hint, path)):
+            yield InvalidObjectError(path, "a key is empty or too long; allowed: 1 to 256 characters")
+        for key, item in value.items():
+            yield from _faults(item, item_hint, (*path, key))
+    elif isinstance(value, list) and get_origin(hint) is tuple:
+        for index, item in enumerate(value):
+            yield from _faults(item, get_args(hint)[0], (*path, index))
 
 
-def _explain(fault: str, path: Path, value: object, at: inspect.Type) -> str:
+def _faults_of_fields(value: dict[str, object], into: type[msgspec.Struct], path: Path) -> Iterator[InvalidObjectError]:
+    config, hints = into.__struct_config__, get_type_hints(into, include_extras=True)
+    fields = {field.encode_name: field for field in msgspec.structs.fields(into)}
+    for key, item in value.items():
+        if key in fields:
+            yield from _faults(item, hints[fields[key].name], (*path, key))
+        elif config.forbid_unknown_fields and key != config.tag_field:
+            noun, near = "rule" if path[-1:] == ("rules",) else "field", _near(key, list(fields))
+            yield InvalidObjectError((*path, key), f"unknown {noun} {_shown(key)}{near}; allowed: {_or(list(fields))}")
+    for key, field in fields.items():
+        if field.required and key not in value:
+            yield InvalidObjectError(path, f"{key} is missing; it is required")
+
+
+def _bare_hint(hint: Any) -> Any:  # noqa: ANN401 - as above
+    """Strip what is written about a type, and its being optional."""
+    while get_origin(hint) in {Annotated, Union, UnionType}:
+        hint = next(arg for arg in get_args(hint) if arg not in {type(None), msgspec.UnsetType})
+    return hint
+
+
+def _explain(path: Path, value: object, at: inspect.Type) -> str:
     """Say it in the words of the file, with what is allowed."""
     name = _name(path)
-    kind = _bare(at)
-    if unknown := UNKNOWN.fullmatch(fault):
-        noun = "rule" if name == "rules" else "field"
-        return f"unknown {noun} {_shown(unknown[1])}{_near(unknown[1], kind)}; allowed: {_or(_choices(kind))}"
-    if missing := re.fullmatch(r"Object missing required field `(.*)`", fault):
-        return f"{missing[1]} is missing; it is required"
     if value is not None:
-        return f"{name} is {_shown(value)}{_near(value, kind)}; allowed: {_allowed(at)}"
-    if isinstance(at, inspect.StructType) and not _fault({}, at.cls):
+        return f"{name} is {_shown(value)}{_near(value, _choices(_bare(at)))}; allowed: {allowed(at)}"
+    if isinstance(at, inspect.StructType) and not any(_faults({}, at.cls, ())):
         return f"{name} has no value; write {name}: {{}} for its built-in values"
-    return f"{name} has no value; allowed: {_allowed(at)}"
+    return f"{name} has no value; allowed: {allowed(at)}"
 
 
 def _name(path: Path) -> str:
@@ -100,8 +148,8 @@ def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _near(word: object, at: inspect.Type) -> str:
-    near = get_close_matches(word, _choices(at), n=1) if isinstance(word, str) else []
+def _near(word: object, words: list[str]) -> str:
+    near = get_close_matches(word, words, n=1) if isinstance(word, str) else []
     return f" (did you mean {near[0]}?)" if near else ""
 
 
@@ -114,34 +162,6 @@ def _choices(at: inspect.Type) -> list[str]:
     return [item.value for item in at.cls] if isinstance(at, inspect.EnumType) else []
 
 
-def _allowed(info: inspect.Type) -> str:  # noqa: C901, PLR0911 - one line for each kind of type
-    """Say what a type allows."""
-    match info:
-        case inspect.Metadata(extra={"allowed": str(words)}):
-            return words
-        case inspect.Metadata() | inspect.UnionType():
-            return _allowed(info.type if isinstance(info, inspect.Metadata) else _main(info))
-        case inspect.StructType():
-            return f"a mapping, with {_or(_choices(info))}"
-        case inspect.DictType():
-            size = _bounds(info.min_length, info.max_length, " of {} names")
-            return f"a mapping{size}, each to {_allowed(info.value_type)}"
-        case inspect.VarTupleType():
-            return f"a list{_bounds(info.min_length, info.max_length, ' of {}')}, each {_allowed(info.item_type)}"
-        case inspect.StrType():
-            return f"text{_bounds(info.min_length, info.max_length, ' of {} characters')}"
-        case inspect.IntType():
-            return f"a whole number{_bounds(info.ge, info.le, ', {}')}"
-        case inspect.FloatType():
-            return f"a number{_bounds(info.ge, info.le, ', {}')}"
-        case inspect.BoolType():
-            return "true or false"
-        case inspect.DateTimeType():
-            return "a time with its zone, e.g. 2027-03-31T00:00:00Z"
-        case _:
-            return _or(_choices(info))
-
-
 def _or(words: list[str]) -> str:
     return " or ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
@@ -152,19 +172,6 @@ def _bounds(least: float | None, most: float | None, form: str) -> str:
     if least is not None and most is not None:
         return form.format(f"{least} to {most}")
     return form.format(f"at least {least}" if most is None else f"at most {most}")
-
-
-def _type_at(info: inspect.Type, path: Path) -> inspect.Type:
-    """Walk a type along a path of a value."""
-    for step in path:
-        match _bare(info):
-            case inspect.StructType(fields=fields):
-                info = next(field.type for field in fields if field.encode_name == step)
-            case inspect.VarTupleType(item_type=item):
-                info = item
-            case mapping_type:
-                info = getattr(mapping_type, "value_type", mapping_type)
-    return info
 
 
 def _bare(info: inspect.Type) -> inspect.Type:

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from policies.objects import MOST_IN_NAMESPACE
 from policies.selection import Snapshot
 from policies.workload import Workload
-from webhook.folder import PolicyFilesError, WatchedFolder, load
+from webhook.folder import WatchedFolder
+from webhook.snapshots import PolicyFilesError, load
 
 AT = datetime(2026, 6, 1, tzinfo=UTC)
 PATIENCE = 20  # seconds after which what does not come is taken for never
@@ -125,7 +127,7 @@ def test_what_is_behind_a_linked_folder_is_watched_too(tmp_path: Path) -> None:
     (tmp_path / "policies" / "link").symlink_to(tmp_path / "real")
     (tmp_path / "real" / "a.yaml").write_text(POLICY % "one")
     taken, stop = Event(), Event()
-    folder = WatchedFolder([tmp_path / "policies"], lambda _snapshot: taken.set(), print)
+    folder = WatchedFolder([tmp_path / "policies"], lambda _snapshot: taken.set(), print, print)
     taken.clear()
     watcher = Thread(target=folder.watch, args=(stop, 0.01))
     watcher.start()
@@ -145,11 +147,11 @@ def test_our_own_error_ends_no_watch(tmp_path: Path, monkeypatch: pytest.MonkeyP
         said.append(fault)
         told.set()
 
-    folder = WatchedFolder([tmp_path], lambda _snapshot: told.set(), hear)
+    folder = WatchedFolder([tmp_path], lambda _snapshot: told.set(), hear, print)
     told.clear()
     watcher = Thread(target=folder.watch, args=(stop, 0.01))
     with monkeypatch.context() as broken:
-        broken.setattr("webhook.folder.load", lambda _paths: 1 / 0)
+        broken.setattr("webhook.folder.collect", lambda _paths: 1 / 0)
         watcher.start()
         (tmp_path / "a.yaml").write_text(POLICY % "another")
         assert told.wait(PATIENCE)
@@ -224,6 +226,51 @@ def test_every_fault_is_told(tmp_path: Path) -> None:
     assert str(caught.value).splitlines() == list(caught.value.faults)
 
 
+def test_each_fault_of_a_document_has_its_line_and_column(tmp_path: Path) -> None:
+    rules = (
+        "    restartPolicy: {allowed: [Never, Always]}\n    ttlAfterFinishd: {}\n    imageTag: {forbiddenTags: [5]}\n"
+    )
+    (tmp_path / "p.yaml").write_text(
+        f"{HEAD}kind: ClusterBatchPolicy\nmetadata: {{name: p}}\nspec:\n  action: deny\n  rules:\n{rules}"
+    )
+    with pytest.raises(PolicyFilesError) as caught:
+        load([tmp_path])
+    starts = [fault.removeprefix(f"{tmp_path}/p.yaml:").partition("; ")[0] for fault in caught.value.faults]
+    assert starts == [
+        '5:3: action is "deny" (did you mean Deny?)',
+        '7:38: allowed[1] is "Always"',
+        '8:5: unknown rule "ttlAfterFinishd" (did you mean ttlAfterFinished?)',
+        "9:32: forbiddenTags[0] is 5",
+    ]
+
+
+def test_a_namespace_has_so_many_policies_of_its_own_and_no_more(tmp_path: Path) -> None:
+    local = (POLICY % "p%d").replace("Cluster", "").replace("}", ", namespace: team-%s}", 1)
+    (tmp_path / "a.yaml").write_text("---\n".join(local % (each, "a") for each in range(MOST_IN_NAMESPACE)))
+    (tmp_path / "b.yaml").write_text("---\n".join(local % (each, "b") for each in range(MOST_IN_NAMESPACE)))
+    assert len(names(load([tmp_path]))) == 2 * MOST_IN_NAMESPACE
+    (tmp_path / "c.yaml").write_text("---\n".join(local % (each, "a") for each in (97, 98)))
+    with pytest.raises(PolicyFilesError) as caught:
+        load([tmp_path])
+    full = "namespace team-a has over 32 of them; unite some"
+    assert caught.value.faults == (f"{tmp_path}/c.yaml:2:1: BatchPolicy p97 is one too many: {full}",)
+
+
+def test_an_exception_that_names_what_is_not_there_is_remarked_and_yet_loaded(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(WHOLE)
+    assert Watch(tmp_path).remarks == []
+    named = WHOLE.replace(
+        "policies: [house], rules: [activeDeadline]", "policies: [hose, restricted], rules: [imageTag]"
+    )
+    (tmp_path / "all.yaml").write_text(named)
+    watch = Watch(tmp_path)
+    assert watch.remarks == [
+        f"{tmp_path}/all.yaml:19:15: exception legacy: there is no policy hose here",
+        f"{tmp_path}/all.yaml:19:42: exception legacy: no policy that it names has the rule imageTag",
+    ]
+    assert (len(watch.loaded), watch.faults) == (1, [])
+
+
 def test_the_same_name_twice_is_a_fault_but_not_in_another_kind_or_namespace(tmp_path: Path) -> None:
     local = (POLICY % "house").replace("Cluster", "").replace("house}", "house, namespace: team-%s}")
     (tmp_path / "a.yaml").write_text("---\n".join((POLICY % "house", local % "a", local % "b")))
@@ -243,7 +290,10 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self.loaded: list[list[str]] = []
         self.faults: list[str] = []
-        self.folder = WatchedFolder([path], lambda snapshot: self.loaded.append(names(snapshot)), self.faults.append)
+        self.remarks: list[str] = []
+        self.folder = WatchedFolder(
+            [path], lambda snapshot: self.loaded.append(names(snapshot)), self.faults.append, self.remarks.append
+        )
 
     def names(self) -> list[str]:
         return names(self.folder.snapshot)

@@ -32,6 +32,30 @@ def test_an_address_names_a_host_and_a_port(tmp_path: Path, address: str) -> Non
     assert f"{address} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443" in said
 
 
+@pytest.mark.parametrize("option", ["--exempt-namespace", "--own-namespace"])
+@pytest.mark.parametrize("name", ["Kube-System", "a_b", "", "a.b", "-a", "a" * 64, "a\n"])
+def test_a_namespace_is_a_name_that_kubernetes_takes(tmp_path: Path, option: str, name: str) -> None:
+    code, said = serve(tmp_path, f"{option}={name}")
+    assert code == 2
+    assert f"Invalid value for '{option}': {name!r} is no name that Kubernetes takes here; allowed: at most 63" in said
+
+
+@pytest.mark.parametrize(
+    "url", ["docs", "ftp://a/b", "javascript:alert(1)", "https:///b", "https://a:b", "https://a/b#c", "http://a b"]
+)
+def test_the_page_that_denials_point_to_is_on_the_web(tmp_path: Path, url: str) -> None:
+    code, said = serve(tmp_path, f"--why-url={url}")
+    assert code == 2
+    assert f"'{url}' cannot be used; write https or http, a host, and no user, '?' or '#': e.g. https://" in said
+
+
+def test_what_is_right_is_taken(tmp_path: Path) -> None:
+    right = ["--exempt-namespace=kube-system", "--exempt-namespace=a", "--why-url=http://[::1]:8000/batch/rules.html"]
+    code, said = serve(tmp_path, *right, "--listen=[::1]:0")
+    assert code == 1
+    assert "\nTLS certificate " in said
+
+
 def test_a_broken_policy_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "policy.yaml").write_text(POLICY.replace("max", "mux"))
     code, said = serve(tmp_path)

@@ -1,7 +1,6 @@
 """The certificate on disk is the one that is served, for as long as it can be."""
 
 import logging
-import re
 import ssl
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from threading import Event
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import PrivateFormat
 
 from certs import authority
 from certs.authority import KeyPair
@@ -19,6 +19,7 @@ from tests.server.running import PATIENCE, Running, until
 from webhook.admission.tls import Certificate, ServerError
 
 LOG = logging.getLogger("batchwarden.test")
+AT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def mount(folder: Path, ca: KeyPair, version: str, life: timedelta = DAY) -> None:
@@ -99,29 +100,40 @@ def test_a_change_for_the_worse_is_told_once(
 @pytest.mark.parametrize("days", [1, 365, 60 * 365])
 @pytest.mark.parametrize("before", ["", "subject=CN = localhost\n"])
 def test_its_end_is_known(tmp_path: Path, days: int, before: str) -> None:
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-    pair = authority.create_serving(authority.create_authority(at, 100 * 365 * DAY), ["localhost"], at, days * DAY)
+    pair = authority.create_serving(authority.create_authority(AT, 100 * 365 * DAY), ["localhost"], AT, days * DAY)
     (tmp_path / "tls.key").write_bytes(pair.key)
     (tmp_path / "tls.crt").write_text(before + pair.certificate.decode())
     certificate = Certificate(tmp_path / "tls.crt", tmp_path / "tls.key", LOG)
-    assert certificate.not_after == (at + days * DAY).timestamp()
+    assert certificate.not_after == (AT + days * DAY).timestamp()
 
 
 @pytest.mark.parametrize(
-    ("name", "make"),
+    ("name", "make", "why"),
     [
-        ("tls.crt", lambda _: b"junk"),
-        ("tls.key", lambda _: b"junk"),
-        ("tls.key", lambda pair: pair.certificate),
-        ("tls.key", lambda pair: encrypt(pair.key)),
-        ("tls.crt", lambda pair: pair.certificate.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE")),
-        ("tls.crt", None),
-        ("tls.key", None),
+        ("tls.crt", lambda _: b"junk", "the certificate file holds no PEM certificate"),
+        ("tls.crt", lambda _: b"\x30\x82\xff", "the certificate file holds no PEM certificate"),
+        ("tls.key", lambda _: b"junk", "the key file holds no PEM private key"),
+        ("tls.key", lambda pair: pair.certificate, "the key file holds no PEM private key"),
+        ("tls.key", lambda pair: encrypt(pair.key), "the key is encrypted"),
+        ("tls.key", lambda pair: encrypt(pair.key, PrivateFormat.TraditionalOpenSSL), "the key is encrypted"),
+        ("tls.key", lambda _: authority.create_authority(AT, DAY).key, "the key does not belong to the certificate"),
+        (
+            "tls.crt",
+            lambda pair: pair.certificate.replace(b"CERTIFICATE", b"TRUSTED CERTIFICATE"),
+            "the certificate file holds no PEM certificate",
+        ),
+        (
+            "tls.crt",
+            lambda pair: pair.certificate.replace(b"M", b"A", 3),
+            "the certificate or the key is damaged",
+        ),
+        ("tls.crt", None, "{}: No such file or directory"),
+        ("tls.key", None, "{}: No such file or directory"),
     ],
-    ids=["junk", "junk key", "no key", "encrypted key", "not of this kind", "missing", "missing key"],
+    ids=range(11),
 )
-def test_one_that_cannot_be_served_is_refused_in_one_sentence(
-    folder: Path, name: str, make: Callable[[KeyPair], bytes] | None
+def test_one_that_cannot_be_served_is_refused_in_words(
+    folder: Path, name: str, make: Callable[[KeyPair], bytes] | None, why: str
 ) -> None:
     pair = KeyPair((folder / "tls.crt").read_bytes(), (folder / "tls.key").read_bytes())
     (folder / name).unlink()
@@ -129,10 +141,9 @@ def test_one_that_cannot_be_served_is_refused_in_one_sentence(
         (folder / name).write_bytes(make(pair))
     with pytest.raises(ServerError) as raised:
         Certificate(folder / "tls.crt", folder / "tls.key", LOG)
-    assert re.fullmatch(
-        f"TLS certificate {folder}/tls.crt with key {folder}/tls.key cannot be served: .+; give a PEM certificate "
-        "chain, the server's own certificate first, and its unencrypted PEM key",
-        str(raised.value),
+    assert str(raised.value) == (
+        f"TLS certificate {folder}/tls.crt with key {folder}/tls.key cannot be served: {why.format(folder / name)}; "
+        "give a PEM certificate chain, the server's own certificate first, and its unencrypted PEM key"
     )
 
 
@@ -144,10 +155,10 @@ def test_without_one_no_server_starts(start: Starter, folder: Path) -> None:
     assert sentence.startswith("TLS certificate ")
 
 
-def encrypt(key: bytes) -> bytes:
-    return serialization.load_pem_private_key(key, None).private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
-    )
+def encrypt(key: bytes, form: PrivateFormat = PrivateFormat.PKCS8) -> bytes:
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    read = serialization.load_pem_private_key(key, None)
+    return read.private_bytes(serialization.Encoding.PEM, form, encryption)
 
 
 def test_only_http_1_1_over_tls_1_2_and_later_is_spoken(start: Starter) -> None:

@@ -136,6 +136,10 @@ class Observer:
         self._reload_failures.inc()
         self.log.write("policies", message="changed files are broken; the last good ones stay in force", faults=faults)
 
+    def remarked(self, remark: str) -> None:
+        """Record what is strange about policies that are in force all the same."""
+        self.log.write("policies", message="in force, but look at this", remark=remark)
+
     def watch(self, expiry: Callable[[], float]) -> None:
         """Measure at each scrape when the serving certificate ends."""
         self._certificate_expiry.set_function(expiry)

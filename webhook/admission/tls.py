@@ -11,6 +11,14 @@ _TIME = rb"(?:\x17\x0d\d{12}|\x18\x0f\d{14})Z"
 _VALIDITY = re.compile(rb"\x30[\x1e-\x22]" + _TIME + rb"(" + _TIME + rb")")
 _UTC_TIME = 0x17
 _PEM = re.compile("-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+_KEY = re.compile(r"-----BEGIN ([A-Z]+ )*PRIVATE KEY-----")
+_ENCRYPTED = re.compile(r"-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED", re.MULTILINE)  # PKCS #8; RFC 1421
+_WORDS = {  # OpenSSL's, see include/openssl/sslerr.h and x509err.h in https://github.com/openssl/openssl
+    "KEY_VALUES_MISMATCH": "the key does not belong to the certificate",
+    "KEY_TYPE_MISMATCH": "the key does not belong to the certificate",
+    "EE_KEY_TOO_SMALL": "its key is too short to be safe",
+    "CA_MD_TOO_WEAK": "its signature is too weak to be safe",
+}
 
 Stamp = tuple[tuple[int, int, int], ...]
 
@@ -60,21 +68,37 @@ class Certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
-        context.load_cert_chain(self._chain, self._key, password="")  # an encrypted key would ask the terminal
-        return context, _end(self._chain.read_text("utf-8"))
+        chain = self._chain.read_text("utf-8", errors="replace")
+        _check(chain, self._key.read_text("utf-8", errors="replace"))
+        try:
+            context.load_cert_chain(self._chain, self._key, password="")  # an encrypted key would ask the terminal
+        except ssl.SSLError as error:
+            raise ValueError(_WORDS.get(error.reason or "", "the certificate or the key is damaged")) from error
+        return context, _end(chain)
 
-    def _complaint(self, error: Exception) -> str:
+    def _complaint(self, error: OSError | ValueError) -> str:
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
         return (
-            f"TLS certificate {self._chain} with key {self._key} cannot be served: {error}; "
+            f"TLS certificate {self._chain} with key {self._key} cannot be served: {why}; "
             "give a PEM certificate chain, the server's own certificate first, and its unencrypted PEM key"
         )
+
+
+def _check(chain: str, key: str) -> None:
+    """Raise ValueError, in words, for what OpenSSL would only give a number."""
+    if not _PEM.search(chain):
+        raise ValueError("the certificate file holds no PEM certificate")
+    if not _KEY.search(key):
+        raise ValueError("the key file holds no PEM private key")
+    if _ENCRYPTED.search(key):
+        raise ValueError("the key is encrypted")
 
 
 def _end(chain: str) -> float:
     """Return when the first certificate of ``chain`` (PEM) ends; the standard library tells it only of a peer's."""
     pem = _PEM.search(chain)
     validity = _VALIDITY.search(ssl.PEM_cert_to_DER_cert(pem[0])) if pem else None
-    if validity is None:
+    if validity is None:  # pragma: no cover - OpenSSL has read one
         raise ValueError("its end of validity cannot be read")
     tag, digits = validity[1][0], validity[1][2:].decode()
     written = "%y%m%d%H%M%SZ" if tag == _UTC_TIME else "%Y%m%d%H%M%SZ"

@@ -10,23 +10,7 @@ from typing import Any
 import click
 
 from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
-
-LAST_PORT = 65535
-
-
-class Address(click.ParamType[tuple[str, int]]):
-    """A host and a port, ``HOST:PORT``; an IPv6 address stands in brackets."""
-
-    name = "HOST:PORT"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Take it apart."""
-        if isinstance(value, tuple):
-            return value
-        host, _, port = str(value).rpartition(":")
-        if not host or not port.isdecimal() or not port.isascii() or int(port) > LAST_PORT:
-            self.fail(f"{value} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443", param, ctx)
-        return host.strip("[]"), int(port)
+from webhook.options import Address, Name, Url
 
 
 def option(name: str, about: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -45,10 +29,10 @@ AGAIN = {"multiple": True}
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())
 @option("--status-listen", "Where /livez, /readyz and /metrics are.", default="0.0.0.0:8081", type=Address())
-@option("--exempt-namespace", "Judge nothing in this namespace; repeatable.", **AGAIN)
-@option("--own-namespace", "Where Batchwarden runs: nothing is judged there.", default="batchwarden")
+@option("--exempt-namespace", "Judge nothing in this namespace; repeatable.", type=Name(), **AGAIN)
+@option("--own-namespace", "Where Batchwarden runs: nothing is judged there.", default="batchwarden", type=Name())
 @option("--controller-user", "Under whom CronJobs make their Jobs.", default=CRON_JOB_CONTROLLER)
-@option("--why-url", "A page whose anchors are rule names, for denials.", default="")
+@option("--why-url", "A page whose anchors are rule names, for denials.", default="", type=Url("https", "http"))
 @option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=click.FloatRange(0, 600))
 @option("--threads", "Requests worked on at one time.", default=32, type=click.IntRange(1, 256))
 def command(policies: tuple[Path, ...], exempt_namespace: tuple[str, ...], **given: Any) -> None:
@@ -69,12 +53,13 @@ def _serve(policies: tuple[Path, ...], settings: Settings, given: dict[str, Any]
     from webhook.admission.observe import Log, Observer
     from webhook.admission.server import Server, ServerSettings
     from webhook.admission.tls import ServerError
-    from webhook.folder import PolicyFilesError, WatchedFolder
+    from webhook.folder import WatchedFolder
+    from webhook.snapshots import PolicyFilesError
 
     observer = Observer(Log())
     stop = Event()
     try:
-        folder = WatchedFolder(policies, observer.loaded, observer.not_loaded)
+        folder = WatchedFolder(policies, observer.loaded, observer.not_loaded, observer.remarked)
         server = Server(ServerSettings(refused=observer.refused, log=observer.logger(), **given))
     except (PolicyFilesError, ServerError) as error:
         click.echo(str(error), err=True)

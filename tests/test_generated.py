@@ -1,0 +1,20 @@
+"""What is generated from the rules is as the rules are."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy import generate
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.mark.parametrize("file", generate.pages(), ids=lambda file: file.name)
+def test_a_generated_file_is_up_to_date(file: Path) -> None:
+    written = file.read_text(encoding="utf-8") if file.exists() else ""
+    assert generate.pages()[file] == written, f"{file.relative_to(ROOT)} is stale; run: make generate"
+
+
+def test_nothing_else_lies_among_what_is_generated() -> None:
+    wanted = {file for file in generate.pages() if file.parent == generate.SCHEMAS}
+    assert wanted == set(generate.SCHEMAS.iterdir()), "run: make generate"

@@ -1,0 +1,69 @@
+"""What options of the command line take: each refuses, in a sentence, what cannot be meant."""
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+LAST_PORT: Final = 65535
+# https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
+_LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """A host and a port, ``HOST:PORT``; an IPv6 address stands in brackets."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: str | tuple[str, int], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        """Take it apart."""
+        if isinstance(value, tuple):
+            return value
+        host, _, port = value.rpartition(":")
+        if not host or not port.isdecimal() or not port.isascii() or int(port) > LAST_PORT:
+            self.fail(f"{value} is no address; write HOST:PORT, e.g. 0.0.0.0:8443 or [::]:8443", param, ctx)
+        return host.strip("[]"), int(port)
+
+
+class Name(click.ParamType[str]):
+    """The name of a namespace or of a Service."""
+
+    name = "NAME"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it."""
+        if not _LABEL.fullmatch(value):
+            allowed = "at most 63 lower-case letters, digits and '-', first and last a letter or digit"
+            self.fail(f"{value!r} is no name that Kubernetes takes here; allowed: {allowed}", param, ctx)
+        return value
+
+
+class Url(click.ParamType[str]):
+    """An absolute URL of a page or a server, without ``?`` and ``#``; the empty one is none."""
+
+    name = "URL"
+
+    def __init__(self, *schemes: str) -> None:
+        """Take only URLs of these schemes."""
+        self.schemes = schemes
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Check it."""
+        if value and not self._is_meant(value):
+            example = f"{self.schemes[0]}://batchwarden.example.com"
+            self.fail(
+                f"{value!r} cannot be used; write {' or '.join(self.schemes)}, a host, and no user, '?' or '#': "
+                f"e.g. {example}", param, ctx)  # fmt: skip
+        return value
+
+    def _is_meant(self, value: str) -> bool:
+        try:
+            parts = urlsplit(value)
+            host, _port = parts.hostname, parts.port
+        except ValueError:
+            return False
+        plain = value.isascii() and value.isprintable() and not set(' @?#"<>\\') & set(value)
+        return plain and bool(host) and parts.scheme in self.schemes
