@@ -11,9 +11,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webhook import files
 from webhook.files import Document, read_paths, read_text
 from webhook.text import yaml_tree
+from webhook.text.chunks import MAX_BYTES
 
 UNTIDY = """\
 # a comment
@@ -296,7 +296,7 @@ SLIPS = [
     ('1:8: the alias "x" stands inside its own anchor; write the value out', "a: &x [*x]"),
     ("1:6: quote a value that begins with &", "cmd: && b"),
     ("1:11: quote a value that begins with @", "schedule: @daily"),
-    ("1:1: quote a value that begins with `", "```yaml\na: 1\n```"),
+    ("1:1: remove the line: ``` is Markdown, and no YAML", "```yaml\na: 1\n```"),
     ("2:2: a comma is missing here, or the { that opens in line 1 is not closed", "a: {b: 1\nc: 2"),
     ("2:2: a comma is missing here, or the [ that opens in line 1 is not closed", "a: [1, 2\nb: 3"),
     ("2:4: a value is missing here, or a bracket or brace is one too many", "a: 1}\nb: ]"),
@@ -312,6 +312,15 @@ SLIPS = [
     ("3:2: this does not fit the block that begins in line 1; mend the indentation or the quotes", "a:\n  b: 1\n c: 2"),
     ("1:8: this does not fit the block that begins in line 1; mend the indentation or the quotes", "a: 'it's'"),
     ("2:1: this line has no colon; write key: value, or indent it", "a: 1\nb\nc: 2"),
+    ("2:7: replace the typographic quotes: YAML knows only \" and '", "a: 1\nname: “a: b”"),
+    ("1:7: replace the typographic quotes: YAML knows only \" and '", "a: [- “c: d”]"),
+    ("2:1: replace the typographic dash: an item of a list begins with a hyphen -", "a:\n\u2013 b: c\n  d: e"),
+    ("2:3: replace the typographic dash: an item of a list begins with a hyphen -", "a:\n  — b: c\n    d: e"),
+    ("2:1: replace the typographic dash: documents are parted by a line --- of hyphens", "a: 1\n—\nb: 2"),
+    (
+        "2:1: Kubernetes ignores everything from here on; indent it as far as line 1, or that one less",
+        " a: 1\nb: 2",
+    ),
     ("1:5: what follows | or > begins in the next line", "a: |x\n  y"),
     ("2:1: Kubernetes reads no YAML directives; remove the line that begins with %", "%YAML 1.1\n"),
     ("1:5: Kubernetes reads no YAML directives; remove the line that begins with %", "%FOO\n"),
@@ -322,8 +331,8 @@ SLIPS = [
     ("1:4: Kubernetes knows no number .NaN; quote it if it is text", "a: .NaN"),
     ("1:4: remove the character U+0007, which YAML does not allow", "a: \x07"),
     ("1:4: remove the character U+D800, which YAML does not allow", "a: \ud800"),
-    ('3:1: "a" is already in line 1 of the same object; keep one', "a: 1\nb: 2\na: 3"),
-    ('2:1: "1" is already in line 1 of the same object; keep one', "1: 1\n'1': 2"),
+    ('3:1: "a" is already in line 1 of the same object; keep one, or mend the indentation', "a: 1\nb: 2\na: 3"),
+    ('2:1: "1" is already in line 1 of the same object; keep one, or mend the indentation', "1: 1\n'1': 2"),
     ("1:1: a key must be text; quote it", "~: 1"),
     ("1:3: a key must be text; quote it", "? [a]\n: b"),
     ("1:5: << takes an object, or a list of objects", "<<: 3"),
@@ -380,8 +389,8 @@ def test_without_libyaml_all_is_read_and_told_alike(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("reason", "text"),
     [
-        ("f: it is larger than 16 MiB; split it", b" " * (files.MAX_BYTES + 1)),
-        ("f: it is larger than 16 MiB; split it", " " * (files.MAX_BYTES + 1)),
+        ("f:1:1: it is larger than 16 MiB; split it", b" " * (MAX_BYTES + 1)),
+        ("f:1:1: it is larger than 16 MiB; split it", " " * (MAX_BYTES + 1)),
         ("f:1:101: the document is nested over 100 levels deep; flatten it", "[" * 100_000),
         ("f:1:201: the document is nested over 100 levels deep; flatten it", "- " * 100_000),
         ("f:1:106: the document is nested over 100 levels deep; flatten it", '{"a": ' + "[" * 100_000),

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from policies.catalog import rules, summary
+from policies.catalog import rules
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -17,11 +17,10 @@ def test_what_kubectl_prints_is_shown_as_it_is_printed() -> None:
         assert (EXPECTED / f"{name}.txt").read_text() == re.sub(r"^ {4}", "", text, flags=re.MULTILINE)
 
 
-def test_every_rule_is_listed() -> None:
-    rows = [
-        f"| `{key}` | {', '.join(rule.kinds)} | {summary(rule).replace('``', '`')} |" for key, rule in rules().items()
-    ]
-    assert "\n".join(rows) in README
+def test_every_rule_that_is_listed_exists() -> None:
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^- what .*", README, re.MULTILINE)))
+    assert listed != []
+    assert [name for name in listed if name not in rules()] == []
 
 
 def test_every_make_target_and_option_that_is_named_exists() -> None:
@@ -29,6 +28,6 @@ def test_every_make_target_and_option_that_is_named_exists() -> None:
     targets = set(re.findall(r"\bmake ([a-z0-9]+)\b", README))
     assert {"demo", "test"} <= targets
     assert [target for target in targets if not re.search(rf"^{target}: ", makefile, re.MULTILINE)] == []
-    source = (ROOT / "webhook" / "cli" / "serve.py").read_text() + (ROOT / "webhook" / "cli" / "certs.py").read_text()
+    source = "".join(file.read_text() for file in sorted((ROOT / "webhook" / "cli").glob("*.py")))
     options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", README)) - {"--help", "--as", "--as-group"}
     assert [option for option in options if f'"{option}"' not in source] == []

@@ -1,32 +1,28 @@
 """The only reader of files: manifests and policies, in YAML and JSON, as values that know where they were written.
 
-What cannot be read is a value, too, so that a bad document hides no other. Documents are told apart as kubectl does it,
-in pkg/util/yaml/decoder.go of https://github.com/kubernetes/apimachinery.
+What cannot be read is a value, too, so that a bad document hides no other.
 """
 
-import codecs
 import errno
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from io import BytesIO
 from pathlib import Path as FilePath
 from stat import S_ISDIR, S_ISREG
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from policies.fields import Path
+from webhook.text.chunks import MAX_BYTES, Chunk, split
 from webhook.text.json_tree import read_json
 from webhook.text.places import Place, Position, Refused
 from webhook.text.yaml_tree import read_yaml
 
-MAX_BYTES: Final = 16 * 2**20
 SUFFIXES: Final = frozenset({".json", ".yaml", ".yml"})
 
-_SEPARATOR: Final = re.compile(r"^---(.*)", re.MULTILINE)
-_PUT_TOGETHER: Final = re.compile("^(---.*\n)\ufeff", re.MULTILINE)  # files that each begin with a byte order mark
+_SEPARATOR: Final = re.compile(r"---(.*)")
 _BRACE: Final = re.compile(r"\s*\{")
 _JSON: Final = re.compile(r'\s*\{\s*["}]')
-_UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WHY: Final = {
     errno.ENOENT: "there is no such file or folder",
     errno.EACCES: "this user may not read it",
@@ -36,11 +32,12 @@ _WHY: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A value, the name of the text it was written in, and where in it."""
+    """A value, the name of the text it was written in, and where in it; ``path`` leads to an item of a list."""
 
     source: str
     value: Any
     place: Place
+    path: Path = ()
 
     def position(self, path: Path) -> Position:
         """Say where the thing at a path was written, or the nearest one around it that is there."""
@@ -70,7 +67,25 @@ def read_paths(paths: Iterable[str | FilePath]) -> Iterator[Document | Unreadabl
     ``..2026_01_01_…`` and links to them.
     """
     for file in find_files(paths):
-        yield from _read_file(file) if isinstance(file, FilePath) else [file]
+        yield from read_file(file) if isinstance(file, FilePath) else [file]
+
+
+def read_file(path: FilePath, mention: tuple[str, ...] = ()) -> Iterator[Document | Unreadable]:
+    """Read a file document by document; given words, only documents in whose text one is found."""
+    try:
+        with path.open("rb") as file:
+            yield from read_stream(file, str(path), mention)
+    except OSError as error:
+        yield _unreadable(path, error)
+
+
+def read_content(path: FilePath) -> bytes | Unreadable:
+    """Read a file as it is; of one that is too large, more than ``read_text`` takes."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        return _unreadable(path, error)
 
 
 def find_files(paths: Iterable[str | FilePath]) -> Iterator[FilePath | Unreadable]:
@@ -82,20 +97,28 @@ def find_files(paths: Iterable[str | FilePath]) -> Iterator[FilePath | Unreadabl
 
 def read_text(text: str | bytes, source: str) -> Iterator[Document | Unreadable]:
     """Read a text of any number of documents; the items of a list are documents of their own, empty ones are none."""
-    try:
-        decoded = _decode(text)
-    except Refused as refused:
-        yield Unreadable(source, *refused.position, refused.reason)
-        return
-    line = 1
-    starts = [0, *(separator.start() for separator in _SEPARATOR.finditer(decoded)), len(decoded)]
-    for start, end in pairwise(starts):
+    content = text.encode(errors="surrogatepass") if isinstance(text, str) else text
+    yield from _read(split(BytesIO(content), "surrogatepass" if isinstance(text, str) else "strict"), source)
+
+
+def read_stream(stream: BinaryIO, source: str, mention: tuple[str, ...] = ()) -> Iterator[Document | Unreadable]:
+    """Read a stream as ``read_text`` reads a text, holding one document at a time."""
+    yield from _read(split(stream), source, mention)
+
+
+def _read(
+    chunks: Iterable[Chunk | Refused], source: str, mention: tuple[str, ...] = ()
+) -> Iterator[Document | Unreadable]:
+    for chunk in chunks:
         try:
-            for value, place in _read_chunk(decoded[start:end], line):
+            if isinstance(chunk, Refused):
+                raise chunk
+            if mention and not any(word in chunk.text for word in mention):
+                continue
+            for value, place in _read_chunk(*chunk):
                 yield from _flatten(Document(source, value, place))
         except Refused as refused:
             yield Unreadable(source, *refused.position, refused.reason)
-        line += decoded.count("\n", start, end)
 
 
 def _find(path: FilePath, seen: set[tuple[int, int]], *, named: bool) -> Iterator[FilePath | Unreadable]:
@@ -117,36 +140,8 @@ def _find(path: FilePath, seen: set[tuple[int, int]], *, named: bool) -> Iterato
             yield from _find(entry, seen, named=False)
 
 
-def _read_file(path: FilePath) -> Iterator[Document | Unreadable]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        yield _unreadable(path, error)
-        return
-    yield from read_text(content, str(path))
-
-
 def _unreadable(path: FilePath, error: OSError) -> Unreadable:
     return Unreadable(str(path), 0, 0, _WHY.get(error.errno or 0, f"it cannot be read: {error.strerror}"))
-
-
-def _decode(content: str | bytes) -> str:
-    if len(content) > MAX_BYTES:
-        raise Refused(Position(0, 0), f"it is larger than {MAX_BYTES // 2**20} MiB; split it")
-    text = content if isinstance(content, str) else _decode_bytes(content)
-    text = _PUT_TOGETHER.sub(r"\1", text.removeprefix("\ufeff"))
-    return text if text.endswith("\n") else text + "\n"  # as for kubectl: a block of text at the end is a line, too
-
-
-def _decode_bytes(content: bytes) -> str:
-    encoding = "utf-16" if content.startswith(_UTF_16) else "utf-8"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        before = content[: error.start].decode(encoding, errors="replace")
-        position = Position(before.count("\n") + 1, len(before) - before.rfind("\n"))
-        raise Refused(position, "this is not UTF-8 text; save the file as UTF-8") from None
 
 
 def _read_chunk(chunk: str, line: int) -> Iterator[tuple[Any, Place]]:
@@ -187,6 +182,7 @@ def _flatten(document: Document) -> Iterator[Document]:
         head = {} if kind == "List" else {"apiVersion": value.get("apiVersion"), "kind": kind.removesuffix("List")}
         for index, item in enumerate(items):
             typed = {**head, **item} if isinstance(item, dict) else item
-            yield from _flatten(Document(document.source, typed, document.place.at(("items", index))))
+            at = ("items", index)
+            yield from _flatten(Document(document.source, typed, document.place.at(at), (*document.path, *at)))
     elif value is not None:
         yield document

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import report
+from tests.bench import check, report
 from tests.bench.admission import Programs, Sizes, bursts, measure
 from tests.bench.direct import engine_microseconds, record, reviews_per_second
 from tests.bench.objects import four, many
@@ -28,11 +28,18 @@ def main() -> int:
     rounds, quick = max(1, int(os.environ.get("BENCH_ROUNDS", "3"))), bool(os.environ.get("BENCH_QUICK"))
     sizes = QUICK if quick else Sizes()
     programs = Programs(built(HERE.parent / "cluster" / "build"), built(HERE / "build"))
+    look(rounds)
     wrong = through_the_api_server(programs, rounds, sizes)
     straight(programs, rounds, DIRECT_QUICK if quick else DIRECT)
     for problem in wrong:
         say(problem)
     return bool(wrong)
+
+
+def look(rounds: int) -> None:
+    """Measure the command line over files, and print the table."""
+    with TemporaryDirectory(prefix="bench-") as folder:
+        print(f"{report.runs(check.measure(rounds, Path(folder)))}\n", flush=True)
 
 
 def built(script: Path) -> Path:

@@ -19,7 +19,7 @@ from tests.cluster.controlplane import free_ports, running
 from tests.cluster.serving import ENVIRONMENT, Server, make_certificate, serving
 from webhook.admission import decide, review
 from webhook.admission.settings import Settings
-from webhook.folder import load
+from webhook.snapshots import load
 
 REVIEWS = (*(f"mutate-{kind}" for kind in KINDS), "validate-ok", "validate-bad")
 IN_FLIGHT = 8

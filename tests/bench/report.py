@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import median
 
 from tests.bench.admission import IN_FLIGHT, Measured
+from tests.bench.check import Run
 from tests.bench.load import Figures
 from tests.bench.objects import KINDS
 
@@ -61,6 +62,12 @@ def reviews(rates: Sequence[Mapping[str, Mapping[str, float]]], engine: Mapping[
         for review in rates[0][columns[0]]
     ]
     return table(["review"], head, lines)
+
+
+def runs(found: Mapping[str, Run]) -> str:
+    """Write what whole processes cost."""
+    lines = [[name, f"{each.wall:.2f}", f"{each.cpu:.2f}", f"{each.peak:.0f}"] for name, each in found.items()]
+    return table(["batchwarden"], ["seconds", "CPU s", "peak MiB"], lines)
 
 
 def problems(rounds: Iterable[Round]) -> list[str]:

@@ -69,7 +69,8 @@ Warning: spec.backoffLimit would be set to 2 (backoffLimit, policy house)
 Error from server (Forbidden): error when creating "endless.yaml": \
 admission webhook "mutate.batchwarden.io" denied the request: Job {tenant.namespace}/endless breaks 2 rules
 
-  spec.template.spec.containers[0].image is busybox; allowed: a tag that stays or a digest (container "main")
+  spec.template.spec.containers[0].image is busybox, which means busybox:latest; \
+allowed: a tag that stays or a digest (container "main")
     The tag latest is another image tomorrow.   imageTag, policy house
     image: "busybox:VERSION"  # for example
 

@@ -1,5 +1,7 @@
 """Pure: what people did wrong where the YAML parser only says what it did not find."""
 
+import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from yaml import Mark, MarkedYAMLError
@@ -39,6 +41,22 @@ SLIPS: Final = (
     Slip("document start", "Kubernetes reads no YAML directives; remove the line that begins with %"),
     Slip("tag", "the tag is not declared; remove it, or quote a value that begins with !", at_start=True),
 )
+# What gives a line away that was copied from a web page or a chat; the parser often stumbles in the line after it.
+LOOKS: Final = (
+    (re.compile(r"(?=```)"), "remove the line: ``` is Markdown, and no YAML"),
+    (
+        re.compile(r"(?=[\u2010-\u2015\u2212]{1,3}\s*$)"),
+        "replace the typographic dash: documents are parted by a line --- of hyphens",
+    ),
+    (
+        re.compile(r"\s*(?=[\u2010-\u2015\u2212]\s)"),
+        "replace the typographic dash: an item of a list begins with a hyphen -",
+    ),
+    (
+        re.compile(r"(?:[^\"'#]*[-:,\[{]\s+|\s*)(?=[\u2018-\u201f\u00ab\u00bb])"),
+        "replace the typographic quotes: YAML knows only \" and '",
+    ),
+)
 
 
 def explain(error: MarkedYAMLError, text: str, first_line: int) -> Refused:
@@ -52,14 +70,25 @@ def explain(error: MarkedYAMLError, text: str, first_line: int) -> Refused:
         slip = TAB
     line = str(position_of(start, text, first_line).line)
     sentence = slip.sentence.replace("{char}", char).replace("{line}", line)
-    return refuse(start if slip.at_start else end, text, first_line, sentence)
+    offset = start if slip.at_start else end
+    return refuse(*next(_looks(text, offset), (offset, sentence)), text, first_line)
 
 
 def _offset(mark: Mark | None) -> int:
     return mark.index if mark else 0
 
 
-def refuse(offset: int, text: str, first_line: int, sentence: str) -> Refused:
+def _looks(text: str, offset: int) -> Iterator[tuple[int, str]]:
+    """Give the offset and the sentence of what is typographic in the line of the offset, or in the line before."""
+    start = text.rfind("\n", 0, offset) + 1
+    for begin in (start, text.rfind("\n", 0, max(start - 1, 0)) + 1):
+        line = text[begin:].partition("\n")[0]
+        for sign, sentence in LOOKS:
+            if found := sign.match(line):
+                yield begin + found.end(), sentence
+
+
+def refuse(offset: int, sentence: str, text: str, first_line: int) -> Refused:
     """Refuse a text at an offset; a line with an unquoted ``{{`` is a template, whatever else is wrong with it."""
     line = text[text.rfind("\n", 0, offset) + 1 :].partition("\n")[0]
     template = "{{" in line and not set("\"'#") & set(line.partition("{{")[0])

@@ -20,6 +20,7 @@ Node: TypeAlias = tuple[Any, Within]
 _Parser: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is ten times as fast, but not everywhere
 _NOT_YAML: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REST: Final = "Kubernetes ignores everything from here on; put a line --- between documents"
+_LESS: Final = "Kubernetes ignores everything from here on; indent it as far as line {line}, or that one less"
 
 
 def read_yaml(text: str, first_line: int = 1) -> Iterator[tuple[Any, Place]]:
@@ -30,7 +31,7 @@ def read_yaml(text: str, first_line: int = 1) -> Iterator[tuple[Any, Place]]:
     character = _NOT_YAML.search(text)
     if character:
         code = f"U+{ord(character[0]):04X}"
-        raise refuse(character.start(), text, first_line, f"remove the character {code}, which YAML does not allow")
+        raise refuse(character.start(), f"remove the character {code}, which YAML does not allow", text, first_line)
     try:
         yield from _Tree(text, first_line).document()
     except yaml.MarkedYAMLError as error:
@@ -58,7 +59,9 @@ class _Tree:
         try:
             self._next()  # the end of the stream, or else what kubectl never looks at
         except yaml.MarkedYAMLError as error:
-            raise Refused(explain(error, self._text, self._first_line).position, _REST) from None
+            position, first = explain(error, self._text, self._first_line).position, self._place(event, within)
+            reason = _LESS.format(line=first.line) if position.column < first.column else _REST
+            raise Refused(position, reason) from None
 
     def _read(self, event: Event, depth: int) -> Node:
         try:
@@ -102,7 +105,10 @@ class _Tree:
             key = self._key(event, depth)
             if key in values and key not in inherited:
                 line = places[key].line
-                raise self._refuse(event, f"{shown(key)} is already in line {line} of the same object; keep one")
+                raise self._refuse(
+                    event,
+                    f"{shown(key)} is already in line {line} of the same object; keep one, or mend the indentation",
+                )
             inherited.discard(key)
             values[key], within = self._read(self._next(), depth)
             places[key] = self._place(event, within)
@@ -154,7 +160,7 @@ class _Tree:
         return Place(self._first_line + mark.line, mark.column + 1, within)
 
     def _refuse(self, event: Event, sentence: str) -> Refused:
-        return refuse(event.start_mark.index, self._text, self._first_line, sentence)
+        return refuse(event.start_mark.index, sentence, self._text, self._first_line)
 
 
 def _is_merge(event: Event) -> bool:

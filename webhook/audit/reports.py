@@ -1,0 +1,202 @@
+"""Pure: what a look at manifests comes to, told one object at a time and counted on the way. Formats write it down."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final, NamedTuple, TypeAlias
+
+from policies.fields import mapping, render
+from policies.rule import STRENGTH, Action, Finding
+from policies.verdict import Skip, Violation
+from policies.workload import Workload
+from webhook.admission import message
+from webhook.audit.scan import Judged
+from webhook.files import Document, Unreadable
+from webhook.text.places import Position
+
+MANIFEST: Final = "manifest"
+"""The name under which what no API server takes is told, beside the names of rules."""
+READABLE: Final = "readable"
+"""The name under which formats that know only rules tell what cannot be read."""
+
+
+class Result(NamedTuple):
+    """A finding: what is done about it, where it is, and what admission would say of it.
+
+    ``path`` is as Kubernetes writes it, ``place`` the same with list items under their names; ``policies`` and
+    ``contacts`` are those that decide, none where it is the API server; ``skip`` is the exception that lifts it.
+    """
+
+    rule: str
+    action: Action
+    path: str
+    place: str
+    position: Position
+    words: message.Words
+    policies: tuple[str, ...] = ()
+    contacts: tuple[str, ...] = ()
+    skip: Skip | None = None
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """Say all of it, a sentence or a line to paste in each line."""
+        words = self.words
+        why = words.why if self.skip is not None else f"{words.why} ({words.source})"
+        return (words.statement, why, *words.not_lifted, *words.paste)
+
+
+class Entry(NamedTuple):
+    """An object that was judged; ``notes`` are the defaults that would be written, ``crashed`` the rules that broke."""
+
+    source: str
+    position: Position
+    kind: str
+    namespace: str
+    name: str
+    results: tuple[Result, ...]
+    notes: tuple[str, ...]
+    crashed: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Name the object."""
+        return f"{self.kind} {self.namespace}/{self.name}"
+
+
+Found: TypeAlias = Judged | Document | Unreadable
+"""What was judged, what is of another kind, and what cannot be read."""
+
+
+class Report:
+    """What was found at a moment, to be gone through once; the counts are whole at the end.
+
+    ``fail_on`` is the weakest action that counts as failing; None: none does. ``why_url`` is a page whose anchors are
+    the names of rules.
+    """
+
+    def __init__(self, found: Iterable[Found], at: datetime, fail_on: Action | None, why_url: str = "") -> None:
+        self._found = found
+        self._fail_on = fail_on
+        self.at = at
+        self.why_url = why_url
+        self.objects = 0
+        self.actions: Counter[Action] = Counter()
+        self.rules: dict[str, None] = {}
+        self.contacts: dict[str, None] = {}
+        self.excepted, self.failing, self.unreadable, self.crashed = 0, 0, 0, 0
+        self.skipped: Counter[str] = Counter()
+
+    def __iter__(self) -> Iterator[Entry | Unreadable]:
+        for found in self._found:
+            if isinstance(found, Judged):
+                entry = _entry(found)
+                self._count(entry)
+                yield entry
+            elif isinstance(found, Unreadable):
+                self.unreadable += 1
+                yield found
+            else:
+                self.skipped[_kind(found)] += 1
+
+    def fails(self, result: Result) -> bool:
+        """Whether a finding is one that should stop what comes next."""
+        weakest = self._fail_on
+        return weakest is not None and result.skip is None and STRENGTH[result.action] <= STRENGTH[weakest]
+
+    @property
+    def looked(self) -> bool:
+        """Whether all could be looked at."""
+        return not (self.unreadable or self.crashed)
+
+    @property
+    def exit_code(self) -> int:
+        """Give 2 where something could not be looked at, 1 where something failed, else 0."""
+        return int(self.failing > 0) if self.looked else 2
+
+    @property
+    def summary(self) -> str:
+        """Say in one line what was looked at and what was found."""
+        found = [f"{self.actions[action]} {action}" for action in Action if self.actions[action]]
+        kinds = ", ".join(f"{count} {kind}" for kind, count in self.skipped.most_common())
+        parts = [
+            f"{counted(self.objects, 'object')} checked",
+            counted(sum(self.actions.values()), "finding") + (f" ({', '.join(found)})" if found else ""),
+            f"{self.excepted} let off by exceptions" if self.excepted else "",
+            f"skipped: {kinds}" if kinds else "",
+            f"{self.unreadable} could not be read" if self.unreadable else "",
+            f"{counted(self.crashed, 'rule')} could not be checked" if self.crashed else "",
+        ]
+        return "; ".join(part for part in parts if part)
+
+    def _count(self, entry: Entry) -> None:
+        self.objects += 1
+        self.crashed += len(entry.crashed)
+        for result in entry.results:
+            if result.skip is not None:
+                self.excepted += 1
+                continue
+            self.actions[result.action] += 1
+            self.failing += self.fails(result)
+            self.rules.setdefault(result.rule)
+            self.contacts.update(dict.fromkeys(result.contacts))
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _kind(document: Document) -> str:
+    kind = mapping(document.value).get("kind")
+    return message.quoted(kind) if isinstance(kind, str) and kind else "without a kind"
+
+
+def _entry(judged: Judged) -> Entry:
+    job, document = judged.result.job, judged.document
+    results = [
+        *(_fault(document, fault) for fault in judged.faults),
+        *(_result(document, job, violation) for violation in judged.verdict.violations),
+        *(_skip(document, job, skip) for skip in judged.verdict.skips),
+    ]
+    return Entry(
+        document.source,
+        document.position(()),
+        str(job.kind),
+        message.quoted(job.namespace),
+        message.quoted(job.name),
+        tuple(results),
+        tuple(message.written(each, done=False) for each in judged.result.written),
+        tuple(dict.fromkeys(failure.clause.rule.key for failure in judged.failures)),
+    )
+
+
+def _result(document: Document, job: Workload, violation: Violation) -> Result:
+    finding = violation.finding
+    strongest = [each.clause.policy for each in violation.judgements if each.action is violation.action]
+    return Result(
+        violation.rule,
+        violation.action,
+        message.printable(render(finding.path)),
+        violation.key[1],
+        document.position(finding.path),
+        message.Told(job, violation).words(),
+        tuple(dict.fromkeys(policy.name for policy in strongest)),
+        tuple(dict.fromkeys(message.printable(policy.contact) for policy in strongest if policy.contact)),
+    )
+
+
+def _fault(document: Document, fault: Finding) -> Result:
+    path = message.printable(render(fault.path))
+    statement = message.printable(f"{path} {message.quoted(fault.found)}; allowed: {fault.allowed}")
+    pasted = tuple(message.paste(path, value) for path, value in fault.fix.writes) if fault.fix else ()
+    words = message.Words(statement, fault.why, MANIFEST, (), pasted)
+    return Result(MANIFEST, Action.DENY, path, path, document.position(fault.path), words)
+
+
+def _skip(document: Document, job: Workload, skip: Skip) -> Result:
+    finding, exception, rule = skip.finding, skip.exception.spec, skip.clause.rule.key
+    path, policy = message.printable(render(finding.path)), skip.clause.policy
+    why = message.printable(f"{exception.reason} ({exception.owner}, until {exception.expires_at:%Y-%m-%d})")
+    words = message.Words(message.excepted(skip), why, f"{rule}, policy {policy.name}", (), ())
+    place, position = job.place(finding.path), document.position(finding.path)
+    return Result(rule, skip.clause.action, path, place, position, words, (policy.name,), skip=skip)

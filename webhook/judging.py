@@ -1,0 +1,63 @@
+"""What the commands that judge files share: the options that say by which policies, and the judge these come to."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import click
+
+from webhook.audit.inputs import Inputs
+from webhook.audit.scan import Judge
+from webhook.files import Unreadable
+from webhook.options import Name
+from webhook.snapshots import collect, ready, ready_names
+
+BUILT_IN: Final = "baseline"
+Command: TypeAlias = Callable[..., Any]
+
+
+class By(NamedTuple):
+    """By what is judged: policies in files, ready ones by name, and where objects live that name no namespace."""
+
+    policies: tuple[Path, ...] = ()
+    names: tuple[str, ...] = ()
+    namespace: str = ""
+
+
+def judged_by(command: Command) -> Command:
+    """Give a command the options whose values make a ``By``: ``policies``, ``names`` and ``namespace``."""
+    options = (
+        click.option(
+            "--policies",
+            metavar="PATH",
+            multiple=True,
+            type=click.Path(exists=True, path_type=Path),
+            help="Policies and exceptions, a file or a folder; repeatable. Their selectors count.",
+        ),
+        click.option(
+            "--policy",
+            "names",
+            multiple=True,
+            type=click.Choice(ready_names()),
+            help=f"A ready policy, in every namespace; repeatable.  [default: {BUILT_IN}, without --policies]",
+        ),
+        click.option(
+            "-n", "--namespace", type=Name(), help="Where objects live that name no namespace.  [default: default]"
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def open_judge(by: By, inputs: Inputs, at: datetime) -> tuple[Judge, list[Unreadable]]:
+    """Read the policies, and what the inputs tell of Namespaces and LimitRanges, with what is wrong there.
+
+    Raises PolicyFilesError where the policies cannot be used.
+    """
+    collection = collect(by.policies)
+    for name in by.names or (() if by.policies else (BUILT_IN,)):
+        collection.bind(ready(name))
+    inputs.tell(collection, by.namespace)
+    return Judge(collection.snapshot(), at, by.namespace), collection.faults
