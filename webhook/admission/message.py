@@ -5,7 +5,6 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-
 from policies.fields import KEYED, Origin, Path, lookup, mapping, render
 from policies.rule import Action
 from policies.verdict import Skip, Violation, Written
