@@ -1,7 +1,12 @@
 """What the README shows is what the commands print."""
 
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from policies.catalog import rules
 
@@ -15,6 +20,16 @@ def test_what_kubectl_prints_is_shown_as_it_is_printed() -> None:
     assert [name for name, _ in shown] != []
     for name, text in shown:
         assert (EXPECTED / f"{name}.txt").read_text() == re.sub(r"^ {4}", "", text, flags=re.MULTILINE)
+
+
+SHOWN = re.findall(r"    \$ (batchwarden .*)\n((?:    .*\n|\n(?=    ))+)", README)
+
+
+@pytest.mark.parametrize(("command", "text"), SHOWN, ids=range(len(SHOWN)))
+def test_what_a_command_prints_is_shown_as_it_is_printed(command: str, text: str) -> None:
+    program = [sys.executable, "-m", "webhook.cli", *shlex.split(command)[1:]]
+    printed = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (printed.stdout, printed.stderr) == (re.sub(r"^ {4}", "", text, flags=re.MULTILINE), "")
 
 
 def test_every_rule_that_is_listed_exists() -> None:
