@@ -96,6 +96,12 @@ def show(amount: Decimal) -> str:
     return quantity.format((amount / MEBI).to_integral_value(ROUND_CEILING) * MEBI, "1Mi")
 
 
+def fits(written: Amount | None, most: Amount | None) -> bool:
+    """Whether a container's own amount is all that is asked of it: some, and no more than the ceiling."""
+    amount = quantity.parse(written or 0)
+    return amount > 0 and (most is None or amount <= quantity.parse(most))
+
+
 def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Finding:
     """Find that nothing gives a container this resource; ``given`` holds what the policy would write."""
     resource = str(share.path[-1])

@@ -25,7 +25,7 @@ from msgspec import Meta
 
 from policies import quantity
 from policies.fields import NOTHING
-from policies.resources import EXAMPLES, lacking, limit, over, resources
+from policies.resources import EXAMPLES, fits, lacking, limit, over, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Container, Workload
 
@@ -51,6 +51,8 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a limit, and limits over the ceiling."""
     ceilings = params.max or NOTHING
     for container, resource in product(job.all_containers(), resources(params.require, ceilings)):
+        if fits(container.limits.get(resource), ceilings.get(resource)):
+            continue
         share = limit(job, container, resource, facts.limit_range)
         if share.amount is not None and resource in ceilings:
             yield from over(share, ceilings[resource])
@@ -71,8 +73,8 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
         asked = quantity.parse(container.requests.get(resource) or 0)
-        fits = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)
-        if share.amount is None and fits:
+        admitted = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)
+        if share.amount is None and admitted:
             yield Default(share.path, amount)
 
 

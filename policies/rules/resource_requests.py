@@ -25,7 +25,7 @@ from msgspec import Meta
 
 from policies import quantity
 from policies.fields import NOTHING, Origin
-from policies.resources import far_below, lacking, limit, over, request, resources
+from policies.resources import far_below, fits, lacking, limit, over, request, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
 
@@ -55,6 +55,8 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a request, requests over the ceiling, and requests too far below the limit."""
     ceilings, ratios = params.max or NOTHING, params.max_limit_to_request_ratio or NOTHING
     for container, resource in product(job.all_containers(), resources(params.require, ceilings, ratios)):
+        if resource not in ratios and fits(container.requests.get(resource), ceilings.get(resource)):
+            continue
         share = request(job, container, resource, facts.limit_range)
         if share.amount is None and resource in params.require:
             yield lacking(share, params.defaults, why=WHY)
@@ -72,8 +74,8 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
         share, own = request(job, container, resource, facts.limit_range), container.limits.get(resource)
         written = (*container.path, "resources", "limits", resource)
         free = share.amount is None or (own is not None and job.origin(written) is Origin.BATCHWARDEN)
-        fits = own is None or quantity.parse(amount) <= quantity.parse(own)
-        if free and fits and facts.limit_range.admits(resource, amount):
+        within = own is None or quantity.parse(amount) <= quantity.parse(own)
+        if free and within and facts.limit_range.admits(resource, amount):
             yield Default(share.path, amount)
 
 

@@ -99,3 +99,9 @@ def read_all(sock: socket.socket) -> bytes:
         while chunk := sock.recv(65536):
             data += chunk
     return bytes(data)
+
+
+def request(path: str, body: bytes = b"", *lines: str) -> bytes:
+    """Write a request, with further header lines."""
+    head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *lines])
+    return head.encode() + b"\r\n\r\n" + body

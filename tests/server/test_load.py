@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.server.conftest import Starter
-from tests.server.running import Running, until
+from tests.server.running import Running, read_all, request, until
 
 Answer = tuple[int, bytes]
 
@@ -53,3 +53,17 @@ def test_new_peers_shake_hands_while_all_threads_are_busy(start: Starter) -> Non
     server = start(threads=1)
     with holding(server, 1), server.connect() as sock:
         assert sock.version() == "TLSv1.3"
+
+
+def test_what_a_peer_sends_while_its_request_waits_is_answered_after_it(start: Starter) -> None:
+    """And wakes nobody until then: another thread polls, and must leave the connection alone."""
+    server = start(threads=2)
+    with server.connect() as sock:
+        sock.sendall(request("/hold", b"first"))
+        until(lambda: server.fact("held") == 1)
+        sock.sendall(request("/echo", b"second", "Connection: close"))
+        assert server.ask("/echo", b"other") == (200, b"other")
+        server.status("/release")
+        first, _, second = read_all(sock).partition(b"first")
+    assert first.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert second.endswith(b"second")

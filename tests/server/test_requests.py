@@ -11,7 +11,7 @@ from certs.authority import KeyPair
 from tests.server import running
 from tests.server.conftest import DAY, Starter, issue
 from tests.server.program import LARGE
-from tests.server.running import Running, read_all
+from tests.server.running import Running, read_all, request
 
 MIB = 1024 * 1024
 
@@ -24,11 +24,6 @@ def server(tmp_path_factory: pytest.TempPathFactory, ca: KeyPair) -> Iterator[Ru
     server = running.start(folder / "log", folder, {"limits": {"body_bytes": 2 * MIB, "bodies_bytes": 3 * MIB}})
     yield server
     assert server.end(signal.SIGINT) == 130
-
-
-def request(path: str, body: bytes = b"", *lines: str) -> bytes:
-    head = "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Length: {len(body)}", *lines])
-    return head.encode() + b"\r\n\r\n" + body
 
 
 def test_a_connection_is_used_again_and_again(server: Running) -> None:

@@ -67,13 +67,15 @@ class Host(Protocol):
 class Connection:
     """One peer on a socket that does not block: handshake, requests and their responses in turn, and the end.
 
-    ``fd`` names it to the poller; at ``deadline`` (``time.monotonic``) it has to be told to ``expire``.
+    ``fd`` names it to the poller, which keeps in ``watched`` what it looks out for. At ``deadline`` (``time.monotonic``)
+    it has to be told to ``expire``.
     """
 
     def __init__(self, sock: socket.socket, peer: Address, host: Host) -> None:
         self._sock, self.peer, self._host, self.fd = sock, peer, host, sock.fileno()
         self._limits, self._certificate = host.terms.limits, host.terms.certificate
         self._tls: ssl.SSLSocket | None = None
+        self.watched = Wants.NOTHING  # what the poller tells of it
         self._incoming, self._outgoing = bytearray(), memoryview(b"")
         self._await_request()
         self.deadline, self._step = monotonic() + self._limits.handshake_seconds, Connection._shake_hands

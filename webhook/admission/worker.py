@@ -48,6 +48,7 @@ class Port:
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._parked: dict[Connection, bool] = {}  # that wait for their peer, the longest first; all are True
+        self._watching = Lock()  # held to change what the selector watches for a connection, or to park one
         self._ready: deque[Connection] = deque()  # whose peer has done something
         self._turn: Turn | None = None
         self._turning = Lock()  # held to end a turn
@@ -156,7 +157,11 @@ class Port:
 
     def _poll(self, timeout: float | None) -> None:
         events = [key.data for key, _ in self._selector.select(timeout)]
-        self._ready.extend(connection for connection in events if connection and self._claim(connection))
+        for connection in filter(None, events):
+            if self._claim(connection):
+                self._ready.append(connection)
+            else:
+                self._overlook(connection)
         if None in events:  # the listener
             self._accept()
 
@@ -192,15 +197,26 @@ class Port:
 
     def _claim(self, connection: Connection) -> bool:
         """Take a connection from the poller; of several threads that try, one is told that it has it."""
-        claimed = self._parked.pop(connection, False)
-        if claimed:  # pragma: no branch - else another thread was faster
-            self._selector.unregister(connection.fd)
-        return claimed
+        return self._parked.pop(connection, False)
+
+    def _overlook(self, connection: Connection) -> None:
+        """Stop watching what a thread that is stuck still serves: else it would wake us again and again."""
+        with self._watching:
+            if connection.watched and connection not in self._parked:  # pragma: no branch - else it was just parked
+                self._selector.unregister(connection.fd)
+                connection.watched = Wants.NOTHING
 
     def _settle(self, connection: Connection, wants: Wants) -> None:
-        if wants is Wants.NOTHING:
-            self._connections.discard(connection)
-            connection.close()
-        else:
-            self._selector.register(connection.fd, wants, connection)  # first: who claims it unregisters it
-            self._parked[connection] = True
+        """Park a connection, or end it; it stays watched while it is served, which saves two system calls each time."""
+        with self._watching:
+            if wants is not connection.watched:
+                if connection.watched:
+                    self._selector.unregister(connection.fd)
+                if wants:
+                    self._selector.register(connection.fd, wants, connection)
+                connection.watched = wants
+            if wants:
+                self._parked[connection] = True
+                return
+        self._connections.discard(connection)
+        connection.close()
