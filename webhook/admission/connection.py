@@ -67,8 +67,8 @@ class Host(Protocol):
 class Connection:
     """One peer on a socket that does not block: handshake, requests and their responses in turn, and the end.
 
-    ``fd`` names it to the poller, which keeps in ``watched`` what it looks out for. At ``deadline`` (``time.monotonic``)
-    it has to be told to ``expire``.
+    ``fd`` names it to the poller, which keeps in ``watched`` what it looks out for. At ``deadline``, by
+    ``time.monotonic``, it has to be told to ``expire``.
     """
 
     def __init__(self, sock: socket.socket, peer: Address, host: Host) -> None:

@@ -34,10 +34,8 @@ def edit(text: str, writes: Iterable[Write]) -> list[Change]:
     for path, value in writes:
         plan.add(root, path, value)
     pen = Pen(text, root)
-    changes = [change for holder, keys in plan.added.items() for change in pen.add(holder, keys)]
-    changes += [
-        change for node, (holder, value) in plan.replaced.items() for change in pen.replace(node, holder, value)
-    ]
+    changes = [change for node, (holder, value) in plan.replaced.items() for change in pen.replace(node, holder, value)]
+    changes += [change for holder, keys in plan.added.items() for change in pen.add(holder, keys)]
     return sorted(changes, key=lambda change: (change.start, -_depth(change)))
 
 
