@@ -8,7 +8,7 @@ from typing import TypeAlias
 from msgspec import structs
 
 from policies.clauses import Clause, Clauses, Question
-from policies.fields import document_order
+from policies.fields import Path, child, mapping
 from policies.rule import STRENGTH, Finding
 from policies.selection import Selection
 from policies.verdict import Before, Failure, Identity, Judgement, Key, Skip, Verdict, Violation
@@ -77,6 +77,16 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
         groups.setdefault((judgement.clause.rule.key, judgement.place), []).append(judgement)
     violations = [Violation(tuple(sorted(group, key=_weight))) for group in groups.values()]
     return tuple(sorted(violations, key=lambda violation: document_order(job.raw, violation.finding.path)))
+
+
+def document_order(raw: object, path: Path) -> tuple[int, ...]:
+    """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
+    order = []
+    for step in path:
+        keys = mapping(raw)
+        order.append(step if isinstance(step, int) else list(keys).index(step) if step in keys else len(keys))
+        raw = child(raw, step)
+    return tuple(order)
 
 
 def _weight(judgement: Judgement) -> tuple[int, Decimal | float, int]:

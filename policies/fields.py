@@ -92,11 +92,16 @@ def lookup(raw: object, path: Path) -> Any:  # noqa: ANN401 - whatever an object
     for step in path:
         if type(raw) is dict:
             raw = raw.get(step)
-        elif type(raw) is list and type(step) is int and step < len(raw):
-            raw = raw[step]
         else:
-            return None
+            raw = raw[step] if type(raw) is list and type(step) is int and step < len(raw) else None
     return raw
+
+
+def child(raw: object, step: str | int) -> Any:  # noqa: ANN401 - whatever an object holds
+    """Find what stands one step on; None where nothing does."""
+    if type(raw) is dict:
+        return raw.get(step)
+    return raw[step] if type(raw) is list and type(step) is int and step < len(raw) else None
 
 
 def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever an object holds
@@ -127,7 +132,7 @@ def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
     shown = list(path)
     for depth, step in enumerate(path):
-        raw = lookup(raw, (step,))
+        raw = child(raw, step)
         if isinstance(step, int):
             name = mapping(raw).get("name")
             shown[depth] = name if isinstance(name, str) and name else step
@@ -141,16 +146,6 @@ def _join(path: Path, shown: Iterable[str | int]) -> str:
         text += f"[{word}]" if keyed or isinstance(step, int) or "." in step else f".{word}"
         keyed = step in KEYED
     return text.removeprefix(".")
-
-
-def document_order(raw: object, path: Path) -> tuple[int, ...]:
-    """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
-    order = []
-    for step in path:
-        keys = mapping(raw)
-        order.append(step if isinstance(step, int) else list(keys).index(step) if step in keys else len(keys))
-        raw = lookup(raw, (step,))
-    return tuple(order)
 
 
 class Request(Struct, frozen=True):
@@ -213,13 +208,13 @@ def _owners(raw: Mapping[str, Any], path: Path) -> list[Mapping[str, Any]]:
 def _owns(fields: Mapping[str, Any], raw: object, path: Path) -> bool:
     """Whether a fieldsV1 set holds a path, or an ancestor of it that is always owned as a whole."""
     for depth, step in enumerate(path, start=1):
-        raw = lookup(raw, (step,))
-        child = fields.get(f"f:{step}" if isinstance(step, str) else _item_key(fields, mapping(raw)))
-        if not isinstance(child, dict):
+        raw = child(raw, step)
+        owned = fields.get(f"f:{step}" if isinstance(step, str) else _item_key(fields, mapping(raw)))
+        if not isinstance(owned, dict):
             return False
-        if not child:
+        if not owned:
             return depth == len(path) or step in ATOMIC
-        fields = child
+        fields = owned
     return True
 
 

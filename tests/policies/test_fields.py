@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from policies.engine import document_order
 from policies.fields import (
     DEFAULTED_ANNOTATION,
     FILE,
@@ -17,7 +18,6 @@ from policies.fields import (
     Path,
     Request,
     defaulted,
-    document_order,
     job_spec_defaults,
     lookup,
     mapping,
