@@ -55,9 +55,13 @@ class Unreadable:
     reason: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.source}:{self.line}:{self.column}: {self.reason}" if self.line else f"{self.source}: {self.reason}"
-        )
+        at = f":{self.line}:{self.column}" if self.line else ""
+        return f"{legible(self.source)}{at}: {self.reason}"
+
+
+def legible(name: str) -> str:
+    """Give the name of a file for a line of text: there may be line breaks in it, and what terminals obey."""
+    return name if name.isprintable() else repr(name)[1:-1]
 
 
 def read_paths(paths: Iterable[str | FilePath]) -> Iterator[Document | Unreadable]:
@@ -92,7 +96,10 @@ def find_files(paths: Iterable[str | FilePath]) -> Iterator[FilePath | Unreadabl
     """Name the files that ``read_paths`` would read, and the places where it cannot look."""
     seen: set[tuple[int, int]] = set()
     for path in paths:
-        yield from _find(FilePath(path), seen, named=True)
+        if path == "":  # an unset variable of a shell; pathlib would take it for the current folder
+            yield Unreadable('""', 0, 0, _WHY[errno.ENOENT])
+        else:
+            yield from _find(FilePath(path), seen, named=True)
 
 
 def read_text(text: str | bytes, source: str) -> Iterator[Document | Unreadable]:

@@ -9,9 +9,9 @@ import click
 
 from webhook.audit.inputs import Inputs
 from webhook.audit.scan import Judge
-from webhook.files import Unreadable
+from webhook.files import Unreadable, legible
 from webhook.options import Name
-from webhook.snapshots import collect, ready, ready_names
+from webhook.snapshots import PolicyFilesError, collect, ready, ready_names
 
 BUILT_IN: Final = "baseline"
 Command: TypeAlias = Callable[..., Any]
@@ -54,10 +54,13 @@ def judged_by(command: Command) -> Command:
 def open_judge(by: By, inputs: Inputs, at: datetime) -> tuple[Judge, list[Unreadable]]:
     """Read the policies, and what the inputs tell of Namespaces and LimitRanges, with what is wrong there.
 
-    Raises PolicyFilesError where the policies cannot be used.
+    Raises PolicyFilesError where the policies cannot be used, or where there are none: all would seem well.
     """
     collection = collect(by.policies)
     for name in by.names or (() if by.policies else (BUILT_IN,)):
         collection.bind(ready(name))
     inputs.tell(collection, by.namespace)
-    return Judge(collection.snapshot(), at, by.namespace), collection.faults
+    snapshot = collection.snapshot()
+    if not snapshot.policies:
+        raise PolicyFilesError(f"{legible(str(path))}: there is no policy in it" for path in by.policies)
+    return Judge(snapshot, at, by.namespace), collection.faults

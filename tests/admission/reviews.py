@@ -15,6 +15,8 @@ from policies.fields import (
     LAST_APPLIED_ANNOTATION,
     POD_SPEC_DEFAULTS,
     job_spec_defaults,
+    lookup,
+    mapping,
 )
 from policies.objects import BatchPolicyException, decode_object, policy
 from policies.selection import Snapshot
@@ -133,9 +135,10 @@ def request(raw: Raw | None, was: Raw | None = None, **changes: Any) -> Raw:
 
 
 def manager(raw: Raw) -> str:
-    """Read who sent an object last."""
-    entries = raw.get("metadata", {}).get("managedFields") if isinstance(raw.get("metadata"), dict) else None
-    return str(entries[-1]["manager"]) if entries and entries[-1] else CREATE
+    """Read who sent an object last, if that is a thing that the object says."""
+    entries = lookup(raw, ("metadata", "managedFields"))
+    last = entries[-1] if isinstance(entries, list) and entries else None
+    return str(mapping(last).get("manager") or CREATE)
 
 
 def body(asked: Raw) -> bytes:

@@ -360,8 +360,8 @@ def test_what_can_be_pasted_is_yaml_and_means_the_cure(rule: str) -> None:
     assert writes or {cure for case, _ in jobs for cure in case.cures} == {None}
     for path, value in writes:
         read = yaml.safe_load(message.paste(path, value))
-        while isinstance(read, dict) and read != value:
-            (read,) = read.values()
+        while isinstance(read, dict | list) and read != value:
+            (read,) = read.values() if isinstance(read, dict) else read
         assert read == value
 
 
@@ -379,11 +379,12 @@ def test_what_can_be_pasted_is_yaml_and_means_the_cure(rule: str) -> None:
         (("metadata", "labels", "app.kubernetes.io/name"), "yes", 'labels: {"app.kubernetes.io/name": "yes"}'),
         (("spec", "template", "spec", "nodeSelector", "pool"), "batch", "nodeSelector: {pool: batch}"),
         (("spec", "template", "spec", "tolerations"), [{"key": "a"}], "tolerations: [{key: a}]"),
+        (("spec", "template", "spec", "containers", 0, "args", 1), "--fast", '- "--fast"'),
     ],
 )
 def test_a_line_to_paste_begins_where_its_container_or_field_stands(path: Any, value: Any, line: str) -> None:
     assert message.paste(path, value) == line
-    assert isinstance(yaml.safe_load(line), dict)
+    assert isinstance(yaml.safe_load(line), dict | list)
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,10 @@ def told(manifest: str) -> list[str]:
         (["apiVersion is batch/v2; batch/v1"], "{apiVersion: batch/v2, kind: Job}"),
         (["apiVersion is missing; batch/v1", "kind is missing; CronJob"], "{spec: {jobTemplate: {}}}"),
         (["kind is cronjob; CronJob"], "{apiVersion: batch/v1, kind: cronjob}"),
+        (
+            ["spec.timezone is no field here; spec.timeZone"],
+            "{apiVersion: batch/v1, kind: CronJob, spec: {timezone: Asia/Tokyo, timeZone: Asia/Tokyo}}",
+        ),
         (["name is no field here; metadata.name"], "{apiVersion: batch/v1, kind: Job, name: a}"),
         (
             [
@@ -84,8 +88,45 @@ def told(manifest: str) -> list[str]:
             "{apiVersion: batch/v1, kind: Job, spec: {\u201ctemplate\u201d: null, \xa0suspend: true}}",
         ),
         ([], "{apiVersion: batch/v1, kind: Job, spec: {someday: 1, template: {spec: {someday: 1}}}}"),
-        ([], "{apiVersion: batch/v1, kind: Job, spec: [template]}"),
     ],
 )  # fmt: skip
 def test_what_no_api_server_takes_is_found_with_where_it_belongs(expected: list[str], manifest: str) -> None:
     assert expected == told(manifest)
+
+
+TEXT, NUMBER = "text; put a number, and words such as yes and no, in quotes", "a whole number, without quotes"
+TRUTH, FIELDS, LIST = "true or false, without quotes", "fields, each with a value", "a list, each item behind a hyphen"
+
+
+@pytest.mark.parametrize(
+    ("expected", "fields"),
+    [
+        (f"metadata.name is true; {TEXT}", "metadata: {name: on}"),
+        (f"metadata.labels[tier] is 1; {TEXT}", "metadata: {labels: {tier: 1, none: null}}"),
+        (f'spec.backoffLimit is "3"; {NUMBER}', 'spec: {backoffLimit: "3", parallelism: null}'),
+        (f"spec.activeDeadlineSeconds is 1.5; {NUMBER}", "spec: {activeDeadlineSeconds: 1.5}"),
+        (f"spec.parallelism is true; {NUMBER}", "spec: {parallelism: true}"),
+        (f'spec.suspend is "no"; {TRUTH}', 'spec: {suspend: "no"}'),
+        (f"spec is a list; {FIELDS}", "spec: [template]"),
+        (f"spec.template.spec.containers is a group of fields; {LIST}", "spec: {template: {spec: {containers: {}}}}"),
+        (f'spec.template.spec.containers[1] is "a"; {FIELDS}', "spec: {template: {spec: {containers: [null, a]}}}"),
+        (
+            f"spec.template.spec.containers[0].args[1] is 80; {TEXT}",
+            "spec: {template: {spec: {containers: [{args: [x, 80, null], ports: [{containerPort: 80}]}]}}}",
+        ),
+        (
+            f"spec.template.spec.initContainers[0].env[1].value is false; {TEXT}",
+            "spec: {template: {spec: {initContainers: [{env: [{valueFrom: {}}, {value: false}]}]}}}",
+        ),
+    ],
+)
+def test_values_of_another_type_are_found(expected: str, fields: str) -> None:
+    assert [expected] == told(f"{{apiVersion: batch/v1, kind: Job, {fields}}}")
+
+
+@pytest.mark.parametrize(
+    ("value", "cure"), [('"30"', 30), (f'"{"9" * 5000}"', None), ("30s", None), ('"٣"', None), ("[30]", None)]
+)
+def test_a_number_in_quotes_has_one_cure(value: str, cure: int | None) -> None:
+    (fault,) = faults(yaml.safe_load(f"{{apiVersion: batch/v1, kind: Job, spec: {{backoffLimit: {value}}}}}"), "Job")
+    assert cure == (fault.fix and fault.fix.value)

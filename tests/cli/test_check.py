@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -168,12 +169,54 @@ def test_a_path_that_is_not_there_is_told_beside_the_others() -> None:
     assert "cannot read gone.yaml: there is no such file or folder\n" in result.stdout
 
 
+def test_an_empty_path_is_not_the_current_folder() -> None:
+    Path("good.yaml").write_text(GOOD)
+    result = run("")
+    assert last(result) == (2, "0 objects checked; 0 findings; 1 could not be read.")
+    assert 'cannot read "": there is no such file or folder\n' in result.stdout
+
+
+@pytest.mark.parametrize(("code", "path"), [(0, "good.yaml"), (2, "-")])
+@pytest.mark.parametrize("command", ["check", "fix --policy=singleton-tasks"])
+def test_a_closed_standard_input_is_an_error_only_where_it_is_asked_for(command: str, code: int, path: str) -> None:
+    Path("good.yaml").write_text(GOOD)
+    program = f"exec {shlex.quote(sys.executable)} -m webhook.cli {command} {path} <&-"
+    done = subprocess.run(
+        ["sh", "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    assert ("stdin: it is closed" in done.stdout + done.stderr) is (path == "-")
+
+
+def test_on_a_terminal_progress_is_told_and_covered_by_what_follows() -> None:
+    count = 301
+    for number in range(count):
+        Path(f"{number}.yaml").write_text(BAD if number == 0 else "")
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "webhook.cli", "check", "--format=github"]
+    subprocess.run(command, stdout=theirs, stderr=theirs, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False)
+    os.close(theirs)
+    text = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert text.startswith("Checking  0%\r::error file=0.yaml")
+    assert "Checking 90%\r" in text
+    assert text.endswith(f"\r{' ' * 12}\r1 object checked; 1 finding (1 Deny).\r\n")
+
+
 def test_bad_policies_are_told_and_nothing_is_checked() -> None:
     Path("policy.yaml").write_text(POLICY.replace("maxSeconds", "mostSeconds"))
     result = run("--policies=policy.yaml", "-", stdin=GOOD)
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("policy.yaml:7:28: ")
     assert "mostSeconds" in result.stderr
+
+
+def test_where_no_policy_is_nothing_is_checked_but_by_a_ready_one() -> None:
+    Path("mine").mkdir()
+    Path("mine/namespace.yaml").write_text(NAMESPACE)
+    result = run("--policies=mine", "-", stdin=GOOD)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", "mine: there is no policy in it\n")
+    assert last(run("--policies=mine", "--policy=baseline", "-", stdin=GOOD))[0] == 0
 
 
 def test_a_removed_api_is_a_finding_of_its_own() -> None:
@@ -184,10 +227,27 @@ def test_a_removed_api_is_a_finding_of_its_own() -> None:
     )
 
 
+def test_a_value_of_another_type_is_told_as_what_it_is_and_not_as_missing() -> None:
+    Path("policy.yaml").write_text(POLICY.replace("{matchLabels: {level: high}}", "{}"))
+    result = run(
+        "--policies=policy.yaml", "-", stdin=GOOD.replace("spec:\n  t", "spec:\n  activeDeadlineSeconds: 1m\n  t")
+    )
+    assert last(result) == (1, "1 object checked; 1 finding (1 Deny).")
+    assert (
+        'stdin:5:3: Deny spec.activeDeadlineSeconds is "1m"; allowed: a whole number, without quotes\n' in result.stdout
+    )
+
+
 def test_a_report_goes_into_a_file_and_its_sum_to_the_terminal() -> None:
     result = run("--format=json", "--output=out.json", "-", stdin=BAD)
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "1 object checked; 1 finding (1 Deny).\n")
     assert json.loads(Path("out.json").read_text())["summary"]["failing"] == 1
+
+
+def test_the_report_of_the_run_before_is_no_manifest() -> None:
+    Path("bad.yaml").write_text("---\n".join([BAD] * 50))  # more than is held back before it is written
+    told = [run("--format=json", "--output=zz.json", ".") for _ in range(2)]
+    assert [(each.exit_code, each.stderr) for each in told] == [(1, "50 objects checked; 50 findings (50 Deny).\n")] * 2
 
 
 @pytest.mark.parametrize(("shown", "environment"), [("\x1b[31m", {}), ("Deny", {"NO_COLOR": "1"})], ids=["yes", "no"])

@@ -150,6 +150,8 @@ def test_completion_is_printed_for_each_shell(name: str) -> None:
         ("batchwarden explain restartPolicy --policy single", "plain,singleton-tasks"),
         ("batchwarden policies show non", "plain,non-idempotent-tasks"),
         ("batchwarden fix --sug", "plain,--suggested"),
+        ("batchwarden check dep", "file,dep"),
+        ("batchwarden fix dep", "file,dep"),
     ],
 )
 def test_commands_rules_policies_and_options_are_completed(words: str, completed: str) -> None:
@@ -189,6 +191,14 @@ def test_a_file_whose_name_is_no_text_is_named(tmp_path: Path) -> None:
     said = shell(f"cd {tmp_path} && PYTHONPATH={ROOT} batchwarden fix .")
     assert said.returncode == 2
     assert "odd-\\udcff.yaml:1:7: " in said.stderr
+
+
+@pytest.mark.parametrize("command", ["check .", "fix .", "test .", "policies list --policies .", "check --policies ."])
+def test_the_name_of_a_file_says_nothing_to_terminals_and_ci_servers(command: str, tmp_path: Path) -> None:
+    (tmp_path / "a\x1b[31m\n::error::b.yaml").write_text("kind: 'x")
+    said = shell(f"cd {tmp_path} && PYTHONPATH={ROOT} batchwarden {command}")
+    assert said.returncode == 2
+    assert not re.search(r"\x1b|^::", said.stdout + said.stderr, re.MULTILINE)
 
 
 def test_what_the_system_refuses_is_told_with_the_name(tmp_path: Path) -> None:

@@ -151,6 +151,22 @@ def test_what_the_author_wrote_changes_only_where_it_is_asked_for(tmp_path: Path
     assert "stdin:6: spec.backoffLimit set to 3 (backoffLimit, policy house)" in result.stderr
 
 
+def test_a_value_of_another_type_is_only_mended_where_it_is_clear_what_is_meant(tmp_path: Path) -> None:
+    for given, fixed in (('"20"', "20"), ("many", "many")):
+        text = JOB.replace("20  #", f"{given}  #").replace("spec:\n  b", "spec:\n  ttlSecondsAfterFinished: 600\n  b")
+        (tmp_path / "policy.yaml").write_text(TTL.replace("{max: 3}", "{max: 30, default: 3}"))
+        result = fix("--policies", tmp_path / "policy.yaml", "--suggested", "-", stdin=text)
+        assert result.stdout == text.replace(given, fixed)
+
+
+def test_what_is_shown_holds_no_line_that_stays(tmp_path: Path) -> None:
+    file = tmp_path / "job.yaml"
+    file.write_text(JOB.replace("spec:\n  b", "spec: {\n  b").replace("20  #", "20,  #").replace(
+        JOB[JOB.index("  template") :], "  template: {},\n}\n"))  # fmt: skip
+    marked = [line for line in fix(house(tmp_path), file).stdout.splitlines() if line[0] in "+-"]
+    assert marked[2:] == ["+  ttlSecondsAfterFinished: 600"]
+
+
 def test_a_finding_with_several_cures_is_left_to_the_author(tmp_path: Path) -> None:
     cron = JOB.replace("kind: Job", "kind: CronJob")
     (tmp_path / "policy.yaml").write_text(

@@ -99,6 +99,8 @@ def test_never_is_said() -> None:
         ("*/7 * * * *", "Between runs: 4 minutes to 7 minutes, mostly 7 minutes; on average 216 runs a day."),
         ("0 9-17 * * 1-5", "Between runs: 1 hour to 2 days 16 hours, mostly 1 hour; on average 6.429 runs a day."),
         ("30 2 * * 0", "Between runs: 1 week; on average one run in 7 days."),
+        ("@every 1s", "Between runs: 1 second; on average 86,400 runs a day."),
+        ("0 0 29 2 *", "Between runs: 208 weeks 5 days; on average one run in 1,461 days."),
         ("@every 90m", "Between runs: 1 hour 30 minutes; on average 16 runs a day."),
     ],
 )

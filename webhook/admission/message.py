@@ -176,7 +176,9 @@ def bounded(lines: Iterable[str]) -> tuple[str, ...]:
 
 
 def paste(path: Path, value: object) -> str:
-    """Write a value as a line of YAML for the place where its container, or its field, stands."""
+    """Write a value as a line of YAML for the place where its container, or its field, or its list's item, stands."""
+    if isinstance(path[-1], int):
+        return f"- {flow(value)}"
     start = next((at for at in range(len(path) - 1, 0, -1) if _begins(path, at)), len(path) - 1)
     for step in reversed(path[start + 1 :]):
         value = {step: value}

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import BinaryIO, Final, NamedTuple, TypeAlias
+from typing import BinaryIO, Final, NamedTuple, TextIO, TypeAlias
 
 from webhook.files import Document, Unreadable, find_files, read_file, read_stream
 from webhook.snapshots import Collection
@@ -27,10 +27,10 @@ Source: TypeAlias = Path | Kept | Unreadable
 class Inputs(AbstractContextManager["Inputs"]):
     """The sources that were found; what was set aside is gone at the end of a ``with``."""
 
-    def __init__(self, paths: Iterable[str], stdin: BinaryIO) -> None:
-        """Look for the files; ``-`` is the standard input."""
+    def __init__(self, paths: Iterable[str], stdin: TextIO | None) -> None:
+        """Look for the files; ``-`` is the standard input, of which Python knows none where it is closed."""
         named = list(paths)
-        self.sources: list[Source] = [_keep("stdin", stdin)] if STDIN in named else []
+        self.sources: list[Source] = [_standard(stdin)] if STDIN in named else []
         self.sources += map(_lasting, find_files(path for path in named if path != STDIN))
 
     def __exit__(self, *_raised: object) -> None:
@@ -38,6 +38,11 @@ class Inputs(AbstractContextManager["Inputs"]):
         for source in self.sources:
             if isinstance(source, Kept):
                 source.content.close()
+
+    def leave_out(self, file: Path) -> None:
+        """Leave out a file that is about to be written over, such as the report of the run before."""
+        if file.exists():
+            self.sources = [each for each in self.sources if not (isinstance(each, Path) and each.samefile(file))]
 
     def tell(self, collection: Collection, namespace: str) -> None:
         """Hand over Namespaces and LimitRanges: what a Job lives in may be told after the Job.
@@ -68,6 +73,10 @@ def _lasting(source: Path | Unreadable) -> Source:
         return source
     with source.open("rb") as pipe:
         return _keep(str(source), pipe)
+
+
+def _standard(stdin: TextIO | None) -> Source:
+    return Unreadable("stdin", 0, 0, "it is closed") if stdin is None else _keep("stdin", stdin.buffer)
 
 
 def _keep(name: str, stream: BinaryIO) -> Kept:

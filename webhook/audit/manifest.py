@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from policies.fields import Path, lookup, mapping, render
 from policies.rule import Default, Finding
 from policies.workload import KINDS
+from webhook.audit.mistyped import mistyped
 
 Levels: TypeAlias = Mapping[Path, frozenset[str]]
 
@@ -78,7 +79,7 @@ def _kind_by_shape(manifest: Mapping[str, Any]) -> str | None:
 
 
 def faults(value: Mapping[str, Any], kind: str) -> Iterator[Finding]:
-    """Find what no API server takes: another apiVersion or kind, and fields that slipped to another level."""
+    """Find what no API server takes: another apiVersion or kind, fields at another level, values of another type."""
     version = value.get("apiVersion")
     if version != VERSION:
         yield _wrong_word("apiVersion", _version_found(version), VERSION)
@@ -90,6 +91,7 @@ def faults(value: Mapping[str, Any], kind: str) -> Iterator[Finding]:
             home = None if key in known else _home(key, level, levels)
             if home is not None:
                 yield _slipped((*level, key), home)
+    yield from mistyped(value)
 
 
 def _version_found(version: object) -> str:
@@ -106,11 +108,12 @@ def _wrong_word(key: str, found: str, right: str) -> Finding:
 
 def _home(key: str, level: Path, levels: Levels) -> Path | None:
     """Find where a field belongs: where it stands, in other characters; or below, as indentation is lost; or above."""
-    word = "".join(re.findall(r"\w", key, re.ASCII))  # what is pasted brings no-break spaces and typographic quotes
-    homes = [path for path, known in levels.items() if word in known and path != level and word not in _TEMPLATE]
-    here = [level] if word in levels[level] else []
+    word = "".join(re.findall(r"\w", key, re.ASCII)).lower()  # no-break spaces and typographic quotes are pasted along
+    found = [(*path, name) for path, known in levels.items() for name in known if name.lower() == word]
+    here = [path for path in found if path[:-1] == level]
+    homes = [path for path in found if path[-1] not in _TEMPLATE]
     below = [path for path in homes if path[: len(level)] == level]
-    return next(((*path, word) for path in [*here, *below, *reversed(homes)]), None)
+    return next(iter([*here, *below, *reversed(homes)]), None)
 
 
 def _slipped(path: Path, home: Path) -> Finding:

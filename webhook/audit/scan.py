@@ -60,10 +60,14 @@ class Judge(NamedTuple):
         job = Workload(raw, self._home(raw))
         result = defaults(job, self.select)
         verdict = evaluate(result.job, result.selection)
-        shown = tuple(best_cure_first(result.job, self._evaluate, violation) for violation in verdict.violations)
-        return Judged(
-            document, job, tuple(faults(document.value, kind)), result, structs.replace(verdict, violations=shown)
+        wrong = tuple(faults(document.value, kind))
+        told = {fault.path for fault in wrong}  # where rules see no value, since it is of another type
+        shown = tuple(
+            best_cure_first(result.job, self._evaluate, violation)
+            for violation in verdict.violations
+            if violation.finding.path not in told
         )
+        return Judged(document, job, wrong, result, structs.replace(verdict, violations=shown))
 
     def _evaluate(self, job: Workload) -> Verdict:
         return evaluate(job, self.select(job))

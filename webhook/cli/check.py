@@ -1,7 +1,7 @@
 """``batchwarden check``: judges manifests without a cluster."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import click
 
 from policies.rule import Action
 from webhook.audit import formats
-from webhook.audit.inputs import Inputs, read
+from webhook.audit.inputs import Inputs, Source, read
 from webhook.audit.reports import Found, Report
 from webhook.audit.scan import Judge
 from webhook.files import Unreadable
@@ -25,7 +25,7 @@ NEVER = "never"
 @click.command(
     epilog="Exit code: 0 nothing at or over --fail-on, 1 something, 2 something could not be read or checked."
 )
-@click.argument("paths", metavar="[PATH]...", nargs=-1)
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(allow_dash=True))
 @judged_by
 @click.option("--format", "form", type=click.Choice(formats.names()), default="text", show_default=True)
 @click.option(
@@ -54,7 +54,9 @@ def command(paths: tuple[str, ...], form: str, output: Path | None, **given: Any
     batchwarden check --policies policies/ --format sarif --output check.sarif deploy/
     """  # noqa: D301 - click reads a real backspace: what follows is no paragraph
     at, fail_on, why_url = datetime.now(UTC), given.pop("fail_on"), given.pop("why_url")
-    with Inputs(paths or ["."], sys.stdin.buffer) as inputs:
+    with Inputs(paths or ["."], sys.stdin) as inputs:
+        if output is not None:
+            inputs.leave_out(output)
         try:
             judge, faults = open_judge(By(**given), inputs, at)
         except PolicyFilesError as error:
@@ -76,8 +78,17 @@ def _write(report: Report, write: formats.Write, output: Path | None) -> None:
 
 def _look(inputs: Inputs, judge: Judge, faults: Iterable[Unreadable]) -> Iterator[Found]:
     yield from faults
-    many = len(inputs.sources) > MANY and sys.stderr.isatty()
-    with click.progressbar(inputs.sources, file=sys.stderr, label="Checking", hidden=not many) as sources:
-        for source in sources:
-            for document in read(source):
-                yield document if isinstance(document, Unreadable) else judge.judge(document) or document
+    for source in _told(inputs.sources):
+        for document in read(source):
+            yield document if isinstance(document, Unreadable) else judge.judge(document) or document
+
+
+def _told(sources: Sequence[Source]) -> Iterator[Source]:
+    """Say on a terminal how far it is, in so few letters that the findings, told in the same line, cover them."""
+    many = len(sources) > MANY and sys.stderr.isatty()
+    for number, source in enumerate(sources):
+        if many and number % (MANY // 10) == 0:
+            click.echo(f"Checking{number / len(sources):4.0%}\r", err=True, nl=False)
+        yield source
+    if many:
+        click.echo(f"{'':12}\r", err=True, nl=False)

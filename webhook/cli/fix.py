@@ -12,7 +12,7 @@ import click
 from webhook.audit.inputs import Inputs, Kept, Source
 from webhook.audit.repair import repair
 from webhook.audit.rewrite import Repairing, RewriteError, Rewritten, rewrite
-from webhook.files import Unreadable, read_content
+from webhook.files import Unreadable, legible, read_content
 from webhook.judging import By, judged_by, open_judge
 from webhook.snapshots import PolicyFilesError
 from webhook.text.changes import unified
@@ -43,7 +43,7 @@ def command(paths: tuple[str, ...], way: str | None, *, suggested: bool, **given
     batchwarden fix --write deploy/
     helm template . | batchwarden fix - | kubectl apply -f -
     """  # noqa: D301 - click takes \b for: do not wrap
-    with Inputs(paths or ["."], sys.stdin.buffer) as inputs:
+    with Inputs(paths or ["."], sys.stdin) as inputs:
         try:
             judge, faults = open_judge(By(**given), inputs, datetime.now(UTC))
         except PolicyFilesError as error:
@@ -62,7 +62,7 @@ def _fix(source: Source, way: str | None, mend: Repairing) -> int:
     if isinstance(content, Unreadable):
         click.echo(content, err=True)
         return 2
-    name = source.name if isinstance(source, Kept) else str(source)
+    name = legible(source.name if isinstance(source, Kept) else str(source))
     try:
         fixed = rewrite(content, name, mend)
     except RewriteError as error:
@@ -105,7 +105,7 @@ def _write(fixed: Rewritten, source: Source, content: bytes) -> int:
         try:
             _replace(source.resolve(), fixed.content)
         except OSError as error:
-            click.echo(f"{source}: left as it is: it cannot be written: {error.strerror}", err=True)
+            click.echo(f"{legible(str(source))}: left as it is: it cannot be written: {error.strerror}", err=True)
             return 2
     for line in fixed.lines:
         click.echo(line, err=True)

@@ -64,7 +64,7 @@ class Outlook(NamedTuple):
 def command(words: tuple[str, ...], time_zone: str, number: int, start: datetime | None, form: str) -> None:
     r"""Tell when SCHEDULE, a CronJob's spec.schedule, fires, and what the rules say of it.
 
-    Quote it, since a shell makes file names of *. Exit code 2: Kubernetes refuses the schedule or the time zone.
+    Quote it, since a shell makes file names of *. Exit code 2: the schedule or the time zone cannot be read.
 
     \b
     batchwarden schedule "30 2 * * MON-FRI" --time-zone Europe/Berlin
@@ -174,13 +174,18 @@ def _rhythm(often: cron.Intervals) -> str:
     apart = usual if least == most else f"{least} to {most}, mostly {usual}"
     number = often.runs_per_day
     runs = (
-        f"{number:.4g} runs a day"
+        f"{_number(number)} runs a day"
         if number > 1
         else "one run a day"
         if number == 1
-        else f"one run in {1 / number:.4g} days"
+        else f"one run in {_number(1 / number)} days"
     )
     return f"Between runs: {apart}; on average {runs}."
+
+
+def _number(value: float) -> str:
+    """Write a number to four digits, and to all of its whole ones."""
+    return f"{value:.4g}" if value < 1000 else f"{value:,.0f}"  # noqa: PLR2004 - four digits
 
 
 def _fate(times: Sequence[datetime], fate: str) -> str:

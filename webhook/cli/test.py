@@ -14,7 +14,7 @@ from webhook.admission.message import printable
 from webhook.audit.cases import KIND
 from webhook.audit.reports import counted
 from webhook.audit.trial import Outcome, run_cases
-from webhook.files import Unreadable
+from webhook.files import Unreadable, legible
 from webhook.snapshots import PolicyFilesError
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _tell(outcomes: Sequence[Outcome | Unreadable]) -> None:
             click.echo(each, err=True)
             continue
         verdict = click.style("FAILED", fg="red") if each.differences else click.style("passed", fg="green")
-        click.echo(f"{verdict}  {each.source}:{each.line}: {printable(each.name)}")
+        click.echo(f"{verdict}  {legible(each.source)}:{each.line}: {printable(each.name)}")
         for line in each.differences:
             click.echo(f"    {line}")
     cases = [each for each in outcomes if isinstance(each, Outcome)]

@@ -62,8 +62,7 @@ def _islands(text: str, lines: list[str], changes: Sequence[Change]) -> Iterator
     for each in changes:
         first = bisect_right(starts, each.start) - 1
         first -= first == len(lines) and not text.endswith("\n")  # what is put behind a last line without a break
-        whole = each.start == each.end == starts[first] and each.text.endswith("\n")  # lines put before a line
-        last = first if whole else min(bisect_right(starts, max(each.end - 1, each.start)), len(lines))
+        last = min(bisect_right(starts, max(each.end - 1, each.start)), len(lines))
         if spans and first < spans[-1][1]:
             first, before, together = spans.pop()
             spans.append((first, max(before, last), [*together, each]))
@@ -72,7 +71,16 @@ def _islands(text: str, lines: list[str], changes: Sequence[Change]) -> Iterator
     for first, last, together in spans:
         start = starts[first]
         moved = [Change(each.start - start, each.end - start, each.text) for each in together]
-        yield _Island(first, last, _LINES.findall(change(text[start : starts[last]], moved)))
+        yield _trimmed(first, lines[first:last], _LINES.findall(change(text[start : starts[last]], moved)))
+
+
+def _trimmed(first: int, before: list[str], after: list[str]) -> _Island:
+    """Leave out the lines at both ends that stay as they are."""
+    while before and after and before[0] == after[0]:
+        first, before, after = first + 1, before[1:], after[1:]
+    while before and after and before[-1] == after[-1]:
+        before, after = before[:-1], after[:-1]
+    return _Island(first, first + len(before), after)
 
 
 def _hunks(islands: Iterable[_Island]) -> Iterator[list[_Island]]:
