@@ -29,7 +29,7 @@ from policies.objects import (
 from policies.resources import limit_range
 from policies.selection import Snapshot
 from policies.strict import InvalidObjectError, decode
-from webhook.files import Document, Unreadable, read_paths
+from webhook.files import Document, Unreadable, legible, read_paths
 
 LIBRARY: Final = Path(policies.__file__).parent / "library"
 
@@ -134,7 +134,7 @@ class Collection:
 
 def _place(document: Document, path: tuple[str | int, ...]) -> str:
     position = document.position(path)
-    return f"{document.source}:{position.line}:{position.column}"
+    return f"{legible(document.source)}:{position.line}:{position.column}"
 
 
 def collect(paths: Iterable[str | Path]) -> Collection:
