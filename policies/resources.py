@@ -121,6 +121,16 @@ def over(share: Share, most: Amount) -> Iterator[Finding]:
                       fix=Default(share.path, most))  # fmt: skip
 
 
+def with_request(finding: Finding, container: Container) -> Finding:
+    """Lower a request along with the limit that cures a finding: the API server refuses a limit below its request."""
+    fix = finding.fix
+    asked = container.requests.get(str(finding.path[-1]))
+    if fix is None or asked is None or quantity.parse(asked) <= quantity.parse(fix.value):
+        return finding
+    request_path = (*container.path, "resources", "requests", finding.path[-1])
+    return structs.replace(finding, fix=Default(fix.path, fix.value, ((request_path, fix.value),)), example=True)
+
+
 def far_below(share: Share, bound: Share, ratio: float) -> Iterator[Finding]:
     """Find a request that its limit exceeds by more than the ratio."""
     resource, most = share.path[-1], quantity.parse(ratio)

@@ -54,6 +54,7 @@ def judged_by(command: Command) -> Command:
 def open_judge(by: By, inputs: Inputs, at: datetime) -> tuple[Judge, list[Unreadable]]:
     """Read the policies, and what the inputs tell of Namespaces and LimitRanges, with what is wrong there.
 
+    Exceptions that name what is not there are told at once.
     Raises PolicyFilesError where the policies cannot be used, or where there are none: all would seem well.
     """
     collection = collect(by.policies)
@@ -63,4 +64,6 @@ def open_judge(by: By, inputs: Inputs, at: datetime) -> tuple[Judge, list[Unread
     snapshot = collection.snapshot()
     if not snapshot.policies:
         raise PolicyFilesError(f"{legible(str(path))}: there is no policy in it" for path in by.policies)
+    for remark in collection.remarks(snapshot):
+        click.echo(remark, err=True)
     return Judge(snapshot, at, by.namespace), collection.faults

@@ -287,3 +287,17 @@ def test_help_shows_how_to_begin() -> None:
     assert "helm template . | batchwarden check -\n" in result.stdout
     for option in ("--policies", "--policy", "--namespace", "--format", "--fail-on", "--output", "--why-url"):
         assert option in result.stdout
+
+
+def test_an_exception_that_names_no_policy_is_told_and_lifts_nothing(folder: Path) -> None:
+    (folder / "exception.yaml").write_text("""\
+apiVersion: batchwarden.io/v1alpha1
+kind: BatchPolicyException
+metadata: {name: mistyped, namespace: team-a}
+spec: {policies: [restricts], rules: [backoffLimit], selector: {}, reason: r, owner: o, expiresAt: "2099-01-01T00:00:00Z"}
+""")
+    (folder / "job.yaml").write_text(BAD)
+    result = run("--policy=restricted", f"--policies={folder / 'exception.yaml'}", folder / "job.yaml")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{folder}/exception.yaml:4:")
+    assert "exception mistyped: there is no policy restricts" in result.stderr
