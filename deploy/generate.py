@@ -1,4 +1,4 @@
-"""Writes what is generated from the rules: their reference, ``policies/README.md``, and ``deploy/schema/`` for editors.
+"""Writes what is generated from the rules: their reference, and the schemas of editors and of the API server.
 
 ``make generate`` runs it after a change to a rule; a test fails until it was run.
 """
@@ -7,13 +7,34 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import yaml
+
 from policies.catalog import rules
+from policies.crd import definitions
 from policies.reference import reference
 from policies.schema import schemas
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "policies" / "README.md"
 SCHEMAS = ROOT / "deploy" / "schema"
+DEFINITIONS = ROOT / "deploy" / "crds"
+FOLDERS = (SCHEMAS, DEFINITIONS)
+HEAD = "# Written by make generate from the types in policies/; edit those.\n# yamllint disable rule:line-length\n"
+
+
+class Dumper(yaml.SafeDumper):
+    """Writes text of several paragraphs folded, and everything in full."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        """Never refer to what was written before."""
+        return True
+
+
+def _write_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if "\n" in text else None)
+
+
+Dumper.add_representer(str, _write_text)
 
 
 def pages() -> Mapping[Path, str]:
@@ -21,15 +42,20 @@ def pages() -> Mapping[Path, str]:
     written = {
         SCHEMAS / name: f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n" for name, schema in schemas().items()
     }
-    return {REFERENCE: reference([*rules().values()]), **written}
+    applied = {DEFINITIONS / name: f"{HEAD}{_yaml(definition)}" for name, definition in definitions().items()}
+    return {REFERENCE: reference([*rules().values()]), **written, **applied}
+
+
+def _yaml(definition: Mapping[str, object]) -> str:
+    return yaml.dump(definition, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 def main() -> None:
     """Write them, and remove what is generated no more."""
-    SCHEMAS.mkdir(exist_ok=True)
     wanted = pages()
-    for file in SCHEMAS.iterdir():
-        if file not in wanted:
+    for folder in FOLDERS:
+        folder.mkdir(exist_ok=True)
+        for file in set(folder.iterdir()) - wanted.keys():
             file.unlink()
     for file, text in wanted.items():
         file.write_text(text, encoding="utf-8", newline="\n")

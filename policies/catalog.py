@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
-from msgspec import NODEFAULT, inspect, json
+from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType, defstruct, inspect, json
 
 from policies import rules as package
+from policies.cel import VALIDATIONS, cel
 from policies.rule import Rule
 from policies.strict import allowed
 
@@ -47,6 +48,34 @@ def example(rule: Rule[Any], title: str) -> Example:
     if found is None:
         raise ValueError(f"{rule.key}: the docstring has no example '{title}::'")
     return Example(re.sub(r"^ {4}", "", found["manifest"], flags=re.MULTILINE), found["params"] or "{}")
+
+
+EMPTY: Final = "rules is empty; name at least one rule, e.g. restartPolicy: {}"
+NOT_EMPTY: Final = {"minProperties": 1, **cel(("dyn(self).size() > 0", EMPTY))}
+
+
+def _clause(rule: Rule[Any]) -> Any:  # noqa: ANN401 - a type
+    about = f"{text(rule)}\n\nbatchwarden explain {rule.key}"
+    demands = [asked for demand in rule.params.demands for asked in demand.rules(rule.params)]
+    return Annotated[rule.params, Meta(description=about, extra_json_schema={VALIDATIONS: demands} if demands else {})]
+
+
+def _refuse_empty(chosen: Struct) -> None:
+    if all(getattr(chosen, key) is UNSET for key in chosen.__struct_fields__):
+        raise ValueError(EMPTY)
+
+
+RuleKey: TypeAlias = Literal[tuple(rules())]  # type: ignore[valid-type]  # the rules are known at run time only
+if TYPE_CHECKING:
+    Rules = Struct
+else:  # one optional, typed field per rule
+    Rules = defstruct(
+        "Rules",
+        [(key, _clause(rule) | UnsetType, UNSET) for key, rule in rules().items()],
+        frozen=True,
+        forbid_unknown_fields=True,
+        namespace={"__post_init__": _refuse_empty},
+    )
 
 
 class Parameter(NamedTuple):

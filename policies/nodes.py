@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct
 
+from policies.cel import cel
 from policies.fields import lookup, mapping, sequence
 from policies.rule import Default, Finding
 from policies.selector import check_label
@@ -19,6 +20,7 @@ Word = Annotated[str, Meta(max_length=317)]
 Raws = list[Mapping[str, Any]]
 # Every Pod is given these: plugin/pkg/admission/defaulttolerationseconds in kubernetes.
 ANYBODYS: Final = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+MOST_APART: Final = 64  # anybody may send tolerations without end, and an update compares each with each
 TERMS: Final = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
 
 
@@ -49,6 +51,24 @@ class Toleration(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         return {key: value for key, value in fields.items() if value}
 
 
+EXISTS: Final = "has(self.operator) && self.operator == 'Exists'"
+TOLERATION: Final = cel(
+    (
+        f"has(self.key) && self.key != '' || {EXISTS}",
+        "a toleration without a key tolerates every taint; say so with operator: Exists",
+    ),
+    (f"!({EXISTS}) || !has(self.value) || self.value == ''", "Exists takes no value; remove it, or use Equal"),
+    (
+        "!has(self.key) || self.key == '' || !format.qualifiedName().validate(self.key).hasValue()",
+        "not a taint's key; allowed: what a label's key may be, e.g. example.com/batch",
+    ),
+    (
+        "!has(self.value) || !format.labelValue().validate(self.value).hasValue()",
+        "not a taint's value; allowed: what a label's value may be",
+    ),
+)
+
+
 def covers(wide: Mapping[str, Any], narrow: Mapping[str, Any]) -> bool:
     """Whether one toleration, as a manifest holds it, tolerates each taint that the other does, and as long."""
     if any(wide.get(key) and wide[key] != narrow.get(key) for key in ("key", "effect")):
@@ -65,16 +85,20 @@ def misfits(pod_spec: Section, wanted: Raws, *, exclusive: bool) -> Iterator[Fin
     """Find tolerations that are wanted and that none of a Pod's covers, and, if they are ``exclusive``, any others."""
     given = [mapping(item) for item in sequence(pod_spec.raw.get("tolerations"))]
     lacking = [each for each in wanted if not any(covers(mine, each) for mine in given)]
-    surplus = [mine for mine in given if exclusive and mine.get("key") not in ANYBODYS
-               and not any(covers(each, mine) for each in wanted)]  # fmt: skip
-    if lacking or surplus:
-        path, kept = (*pod_spec.path, "tolerations"), [mine for mine in given if mine not in surplus]
-        rest = kept + [each for each in wanted if not any(covers(mine, each) for mine in kept)]
-        faults = {"lacks": lacking, "has": surplus}.items()
-        found = " and ".join(f"{verb} {', '.join(map(show, which))}" for verb, which in faults if which)
-        why = "Without it these nodes let no Pod in." if lacking else "Nodes kept for others let these Pods in."
-        yield Finding(path=path, found=found, allowed=", ".join(map(show, rest)) or "none", why=why,
-                      excess=("astray", len(lacking + surplus)), fix=Default(path, rest))  # fmt: skip
+    surplus: list[Mapping[str, Any]] = []
+    kept: list[Mapping[str, Any]] = []
+    for mine in given:
+        strange = exclusive and mine.get("key") not in ANYBODYS and not any(covers(each, mine) for each in wanted)
+        (surplus if strange else kept).append(mine)
+    path, astray = (*pod_spec.path, "tolerations"), lacking + surplus
+    rest = kept + [each for each in wanted if not any(covers(mine, each) for mine in kept)]
+    faults = {"lacks": lacking, "has": surplus}.items()
+    found = " and ".join(f"{verb} {', '.join(map(show, which))}" for verb, which in faults if which)
+    why = "Without it these nodes let no Pod in." if lacking else "Nodes kept for others let these Pods in."
+    # judged one by one, so that after an update none excuses another
+    for judged in astray if len(astray) <= MOST_APART else [astray]:
+        yield Finding(path=path, found=found, allowed=", ".join(map(show, rest)) or "none", why=why, judged=judged,
+                      fix=Default(path, rest))  # fmt: skip
 
 
 def show(toleration: Mapping[str, Any]) -> str:

@@ -6,14 +6,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
-from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
+from msgspec import UNSET, Meta, Struct
 
 from policies import quantity
-from policies.catalog import rules
+from policies.catalog import NOT_EMPTY, RuleKey, Rules, rules
+from policies.cel import cel
 from policies.fields import Path, mapping
-from policies.rule import Action, Amounts, Rule, RuleParams, Text, Texts
+from policies.rule import Action, Quantity, Rule, RuleParams, Text, Texts
 from policies.selector import LabelSelector
 from policies.strict import InvalidObjectError, decode
 
@@ -27,10 +28,18 @@ Name: TypeAlias = Annotated[
         extra={"allowed": "at most 253 lower-case letters, digits, '-' and '.', first and last a letter or digit"},
     ),
 ]
-Selector: TypeAlias = Annotated[LabelSelector, Meta(extra={"allowed": "a label selector; {} chooses everything"})]
-Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
+Selector: TypeAlias = Annotated[
+    LabelSelector,
+    Meta(
+        extra={"allowed": "a label selector; {} chooses everything"},
+        extra_json_schema={"x-kubernetes-map-type": "atomic"},  # as in Kubernetes' own objects
+    ),
+]
+MOMENT: Final = cel(
+    ("!format.datetime().validate(self).hasValue()", "no time with its zone; write e.g. 2027-03-31T00:00:00Z")
+)
+Moment: TypeAlias = Annotated[datetime, Meta(tz=True, extra_json_schema={"maxLength": 64, **MOMENT})]
 ApiVersion: TypeAlias = Literal["batchwarden.io/v1alpha1"]
-RuleKey: TypeAlias = Literal[tuple(rules())]  # type: ignore[valid-type]  # the catalog is known at run time only
 
 
 class _Strict(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
@@ -58,27 +67,10 @@ class Terms(_Strict, frozen=True):
     max_days: Annotated[int, Meta(ge=1, le=3660, description="The longest life of an exception, in days.")] = 90
 
 
-def _refuse_empty(chosen: Struct) -> None:
-    if all(getattr(chosen, key) is UNSET for key in chosen.__struct_fields__):
-        raise ValueError("rules is empty; name at least one rule, e.g. restartPolicy: {}")
-
-
-if TYPE_CHECKING:
-    Rules = Struct
-else:  # one optional, typed field per rule of the catalog
-    Rules = defstruct(
-        "Rules",
-        [(key, rule.params | UnsetType, UNSET) for key, rule in rules().items()],
-        frozen=True,
-        forbid_unknown_fields=True,
-        namespace={"__post_init__": _refuse_empty},
-    )
-
-
 class BatchPolicySpec(_Strict, frozen=True):
     """What a policy asks, and of what."""
 
-    rules: Annotated[Rules, Meta(description="Each with its parameters.", extra_json_schema={"minProperties": 1})]
+    rules: Annotated[Rules, Meta(description="Each with its parameters.", extra_json_schema=NOT_EMPTY)]
     object_selector: Annotated[Selector, Meta(description="Labels of the Jobs and CronJobs concerned.")] = EVERYTHING
     exclude: Exclude = Exclude()
     action: Annotated[Action, Meta(description="For each rule that names none.")] = Action.WARN
@@ -96,7 +88,7 @@ class BatchPolicyExceptionSpec(_Strict, frozen=True):
     """What is let off, why, for whom, and until when."""
 
     policies: Annotated[Texts, Meta(description="Names of policies, of either kind.")]
-    rules: Annotated[tuple[RuleKey, ...], Meta(min_length=1, description="Which of their rules.")]
+    rules: Annotated[tuple[RuleKey, ...], Meta(min_length=1, max_length=64, description="Which of their rules.")]
     selector: Annotated[Selector, Meta(description="Labels of the objects let off; {} is every one.")]
     reason: Annotated[str, Meta(min_length=1, max_length=512)]
     owner: Text
@@ -172,10 +164,10 @@ class LimitRangeItem(Struct, frozen=True, rename="camel"):
     """What a LimitRange says of one type of thing."""
 
     type: str
-    default: Amounts | None = None
-    default_request: Amounts | None = None
-    min: Amounts | None = None
-    max: Amounts | None = None
+    default: dict[Text, Quantity | float] | None = None
+    default_request: dict[Text, Quantity | float] | None = None
+    min: dict[Text, Quantity | float] | None = None
+    max: dict[Text, Quantity | float] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what is no quantity."""

@@ -16,6 +16,8 @@ NANO: Final = Decimal("1E-9")
 MOST_BINARY: Final = Decimal(2**63 - 1)
 # Go keeps decimal amounts of any size; no int64 holds this one, and sums with it stay cheap.
 MOST_DECIMAL: Final = Decimal(10**30)
+_UNITS = f"{' '.join(filter(None, DECIMAL_UNITS))} or {' '.join(filter(None, BINARY_UNITS))}"
+ALLOWED: Final = f"a number and at most one unit ({_UNITS})"
 MEMO_TEXT: Final = 40  # characters: nobody writes more, and hostile objects cannot fill the memo
 
 # Go takes "5.", ".5" and even a unit without a number, which is zero of it.
@@ -100,9 +102,7 @@ _remembered = lru_cache(maxsize=4096)(_read)
 
 def _refusal(text: str) -> ValueError:
     shown = json.dumps(f"{text[:MEMO_TEXT]}…" if len(text) > MEMO_TEXT else text, ensure_ascii=False)
-    units = f"{' '.join(filter(None, DECIMAL_UNITS))} or {' '.join(filter(None, BINARY_UNITS))}"
-    allowed = f"a number and at most one unit ({units})"
-    return ValueError(f"{shown} is not a quantity; write {allowed}, e.g. {_likely(text)}")
+    return ValueError(f"{shown} is not a quantity; write {ALLOWED}, e.g. {_likely(text)}")
 
 
 def _likely(text: str) -> str:

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from math import inf
-from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Meta, Struct, structs
 
 from policies import quantity
+from policies.cel import cel
+from policies.demands import Demands
 from policies.fields import NOTHING, Path
-from policies.quantity import GRAMMAR
+from policies.quantity import ALLOWED, GRAMMAR
 from policies.workload import Amount, Field, Workload
 
 Kind: TypeAlias = Literal["Job", "CronJob"]
@@ -19,10 +21,11 @@ Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Quantity: TypeAlias = Annotated[
-    Annotated[str, Meta(min_length=1, max_length=32, extra_json_schema={"pattern": f"^ *{GRAMMAR.pattern} *$"})]
-    | int
-    | float,
-    Meta(extra={"allowed": "a quantity, e.g. 512Mi"}),
+    Annotated[str, Meta(min_length=1, max_length=32, extra_json_schema={"pattern": f"^ *{GRAMMAR.pattern} *$"})] | int,
+    Meta(
+        extra={"allowed": 'a quantity, e.g. 512Mi or "0.5"'},  # no field of a custom resource is fraction or text
+        extra_json_schema=cel(("isQuantity(string(self))", f"not a quantity; write {ALLOWED}, e.g. 512Mi")),
+    ),
 ]
 Amounts: TypeAlias = Annotated[dict[Text, Quantity], Meta(min_length=1, max_length=16)]
 """Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``."""
@@ -40,8 +43,9 @@ STRENGTH = {Action.DENY: 0, Action.WARN: 1, Action.AUDIT: 2}
 
 
 class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """What every clause of a policy may say, whatever its rule."""
+    """What every clause of a policy may say, whatever its rule; ``demands`` are of the parameters beside each other."""
 
+    demands: ClassVar[Demands] = ()
     action: Annotated[Action | None, Meta(description="What is done about it; left out: the policy's own action.")] = (
         None
     )
@@ -56,17 +60,10 @@ class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         given = [getattr(self, name) for name in self.__struct_fields__ if name.startswith("default")]
         return not given or any(value is not None and value is not False for value in given)
 
-    def check_amounts(self, amounts: Mapping[str, Amount] | None, most: Mapping[str, Amount] | None) -> None:
-        """Raise ValueError where an amount is no quantity, or above the ceiling of its resource."""
-        for name, given in (("max", most or {}), ("defaults", amounts or {})):
-            for resource, amount in given.items():
-                ceiling = (most or {}).get(resource, amount)
-                try:
-                    over = quantity.parse(amount) > quantity.parse(ceiling)
-                except ValueError as error:
-                    raise ValueError(f"{name}.{resource} {error}") from error
-                if over:
-                    raise ValueError(f"defaults.{resource} {amount} is over max.{resource} {ceiling}; lower it")
+    def __post_init__(self) -> None:
+        """Raise ValueError where the parameters do not meet what they ask of each other."""
+        for demand in self.demands:
+            demand.check(self)
 
 
 class LimitRange(Struct, frozen=True, gc=False):
@@ -155,13 +152,6 @@ class Range(NamedTuple):
             yield self._finding(field, self.most, ("over", value - self.most), why)
         elif self.least is not None and value < self.least:
             yield self._finding(field, self.least, ("under", self.least - value), why)
-
-    def check_default(self, name: str, default: int | None) -> None:
-        """Raise ValueError where the bounds cross or a default lies outside; ``name`` ends the parameters' names."""
-        if self.least is not None and self.most is not None and self.least > self.most:
-            raise ValueError(f"min{name} {self.least} is over max{name} {self.most}; swap or change them")
-        if default is not None and not (self.least or 0) <= default <= (inf if self.most is None else self.most):
-            raise ValueError(f"default{name} is {default}; allowed: {self}, as the rule would find it otherwise")
 
     def _finding(self, field: Field[int], bound: int, excess: tuple[str, float], why: str) -> Finding:
         fix = Default(field.path, bound)

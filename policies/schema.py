@@ -9,9 +9,8 @@ https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resou
 from collections.abc import Mapping
 from typing import Any, Final
 
-from msgspec import json
+from msgspec import Struct, json
 
-from policies.catalog import rules, text
 from policies.objects import TYPES
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -27,16 +26,12 @@ def schemas() -> Mapping[str, Mapping[str, Any]]:
 
 
 def _root(kind: str) -> Mapping[str, Any]:
-    whole = plain(kind)
-    chosen = whole["properties"]["spec"]["properties"]["rules"]
-    for key, about in chosen.get("properties", {}).items():
-        about["description"] = f"{text(rules()[key])}\n\nbatchwarden explain {key}"
-    return {"$schema": DRAFT, "title": kind, **whole}
+    return {"$schema": DRAFT, "title": kind, **plain(TYPES[kind])}
 
 
-def plain(kind: str) -> dict[str, Any]:
-    """Write the schema of a kind in the words that editors and custom resources share: no ``$ref``, no null."""
-    (root,), definitions = json.schema_components([TYPES[kind]], ref_template=f"{REF}{{name}}")
+def plain(of: type[Struct]) -> dict[str, Any]:
+    """Write the schema of a type in the words that editors and custom resources share: no ``$ref``, no null."""
+    (root,), definitions = json.schema_components([of], ref_template=f"{REF}{{name}}")
     return _plain(root, definitions)
 
 

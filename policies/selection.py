@@ -6,6 +6,7 @@ A ``Snapshot`` is everything that decides, at one moment; it is never changed, o
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any, NamedTuple
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ class Subject(Struct, frozen=True):
 
 NOBODY = Subject()
 NO_FACTS = Facts()
+NO_OWNERS: Mapping[tuple[str, str], Mapping[str, str]] = {}
 
 
 class Selection(Struct, frozen=True):
@@ -86,20 +88,22 @@ class Scope(NamedTuple):
     others: tuple[Conditional, ...]
     met: dict[tuple[int, ...], Clauses]
 
-    def clauses(self, labels: Mapping[str, Any], subject: Subject) -> Clauses:
-        """Collect the clauses for an object."""
-        asked = list(self.others)
-        if self.by_label:
-            for pair in labels.items():
-                asked += self.by_label.get(pair, ())
-        binding = [each for each in asked if each.binds(labels, subject)]
-        ranks = tuple(sorted(each.rank for each in binding))
+    def clauses(self, labels: Iterable[Mapping[str, Any]], subject: Subject) -> Clauses:
+        """Collect the clauses for an object that has several sets of labels, each of which may meet a selector."""
+        binding = {each.rank: each for own in labels for each in self._asked(own) if each.binds(own, subject)}
+        ranks = tuple(sorted(binding))
         found = self.met.get(ranks)
         if found is None:
             if len(self.met) >= MOST_MET:
                 self.met.clear()
-            found = self.met[ranks] = sort((*self.always, *(clause for each in binding for clause in each.clauses)))
+            met = (clause for each in binding.values() for clause in each.clauses)
+            found = self.met[ranks] = sort((*self.always, *met))
         return found
+
+    def _asked(self, labels: Mapping[str, Any]) -> Iterable[Conditional]:
+        if not self.by_label:
+            return self.others
+        return chain(self.others, *(self.by_label.get(pair, ()) for pair in labels.items()))
 
 
 MOST_MET = 64  # combinations of conditional policies remembered for each scope: tenants choose the labels
@@ -107,7 +111,10 @@ MEMO = 20_000  # scopes remembered; namespaces are few, but anybody who reaches 
 
 
 class Snapshot:
-    """Policies, exceptions, and what is known of namespaces: name to labels, and name to what its LimitRanges say."""
+    """Policies, exceptions, and what is known of namespaces: name to labels, and name to what its LimitRanges say.
+
+    ``owners`` are CronJobs, from namespace and uid to labels: a Job that one of them made is matched by these as well.
+    """
 
     def __init__(
         self,
@@ -115,10 +122,11 @@ class Snapshot:
         exceptions: Iterable[BatchPolicyException] = (),
         namespaces: Mapping[str, Mapping[str, str]] = NOTHING,
         limit_ranges: Mapping[str, LimitRange] = NOTHING,
+        owners: Mapping[tuple[str, str], Mapping[str, str]] = NO_OWNERS,
     ) -> None:
         """Sort the policies: a namespace's own first, then the cluster's, which is the order of defaults."""
         self.policies = tuple(sorted(policies, key=lambda each: (not each.namespace, each.namespace, each.name)))
-        self.namespaces = namespaces
+        self.namespaces, self.owners = namespaces, owners
         self._facts = {name: Facts(limits) for name, limits in limit_ranges.items()}
         self._exceptions: dict[str, list[BatchPolicyException]] = {}
         for exception in exceptions:
@@ -130,12 +138,12 @@ class Snapshot:
 
     def select(self, job: Workload, subject: Subject = NOBODY, at: datetime | None = None) -> Selection:
         """Collect what an object is judged by; without a moment no exception counts."""
-        labels = job.labels
+        labels = self._labels(job)
         exceptions = self._exceptions.get(job.namespace, ())
         return Selection(
             self.scope(job.namespace).clauses(labels, subject),
             self._facts.get(job.namespace, NO_FACTS),
-            tuple(exception for exception in exceptions if exception.spec.selector.matches(labels)),
+            tuple(each for each in exceptions if any(each.spec.selector.matches(own) for own in labels)),
             at,
         )
 
@@ -147,6 +155,14 @@ class Snapshot:
                 self._scopes.clear()
             scope = self._scopes[namespace] = _scope(self._concerning(namespace))
         return scope
+
+    def _labels(self, job: Workload) -> tuple[Mapping[str, Any], ...]:
+        """Give the labels that may meet a selector: the object's own, and those of the CronJob that made it."""
+        owner = job.controller if self.owners else None
+        if owner is None or owner.get("kind") != "CronJob":
+            return (job.labels,)
+        theirs = self.owners.get((job.namespace, str(owner.get("uid"))))
+        return (job.labels,) if theirs is None else (job.labels, theirs)
 
     def _concerning(self, namespace: str) -> list[Conditional]:
         # https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name

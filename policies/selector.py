@@ -11,7 +11,10 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from policies.cel import cel
+
 MOST: Final = 64
+MOST_NAME: Final = 63
 MOST_PREFIX: Final = 253
 
 Operator: TypeAlias = Literal["In", "NotIn", "Exists", "DoesNotExist"]
@@ -20,13 +23,32 @@ _NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 _ALLOWED = "at most 63 letters, digits, '-', '_' and '.', first and last a letter or digit"
 _PREFIX = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
 
+_WHAT = f"allowed: {_ALLOWED}, after an optional domain and '/', e.g. example.com/team"
+KEY: Final = cel(("!format.qualifiedName().validate(self).hasValue()", f"not a label key; {_WHAT}"))
+KEYS: Final = cel(("self.all(key, !format.qualifiedName().validate(key).hasValue())", f"not a label key; {_WHAT}"))
+VALUE: Final = cel(
+    ("!format.labelValue().validate(self).hasValue()", f"not a label value; allowed: nothing, or {_ALLOWED}")
+)
+NO_VALUES: Final = "self.operator in ['Exists', 'DoesNotExist']"
+VALUES: Final = cel(
+    (
+        f"{NO_VALUES} || has(self.values) && self.values.size() > 0",
+        "In and NotIn need at least one of values, e.g. values: [batch]",
+    ),
+    (
+        f"!({NO_VALUES}) || !has(self.values) || self.values.size() == 0",
+        "Exists and DoesNotExist take no values; remove them, or use In or NotIn",
+    ),
+)
+Value: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_NAME, **VALUE})]
+
 
 class Requirement(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One demand on a label: ``In`` and ``NotIn`` name values, ``Exists`` and ``DoesNotExist`` none."""
 
-    key: str
+    key: Annotated[str, Meta(extra_json_schema={"maxLength": MOST_PREFIX + 1 + MOST_NAME, **KEY})]
     operator: Operator
-    values: Annotated[tuple[str, ...], Meta(extra_json_schema={"maxItems": MOST})] = ()
+    values: Annotated[tuple[Value, ...], Meta(extra_json_schema={"maxItems": MOST})] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where the API server would refuse this, or where it is too long."""
@@ -51,8 +73,10 @@ class Requirement(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class LabelSelector(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", gc=False):
     """What labels something must have to be chosen; a selector that says nothing chooses everything."""
 
-    match_labels: Annotated[dict[str, str], Meta(extra_json_schema={"maxProperties": MOST})] = {}
-    match_expressions: Annotated[tuple[Requirement, ...], Meta(extra_json_schema={"maxItems": MOST})] = ()
+    match_labels: Annotated[dict[str, Value], Meta(extra_json_schema={"maxProperties": MOST, **KEYS})] = {}
+    match_expressions: Annotated[
+        tuple[Annotated[Requirement, Meta(extra_json_schema=VALUES)], ...], Meta(extra_json_schema={"maxItems": MOST})
+    ] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where the API server would refuse this, or where it is too long."""

@@ -125,7 +125,7 @@ def _bare_hint(hint: Any) -> Any:  # noqa: ANN401 - as above
 
 def _explain(path: Path, value: object, at: inspect.Type) -> str:
     """Say it in the words of the file, with what is allowed."""
-    name = _name(path)
+    name, at = _name(path), at.type if isinstance(at, inspect.Metadata) and not at.extra else at
     if value is not None:
         return f"{name} is {_shown(value)}{_near(value, _choices(_bare(at)))}; allowed: {allowed(at)}"
     if isinstance(at, inspect.StructType) and not any(_faults({}, at.cls, ())):

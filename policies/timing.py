@@ -47,6 +47,13 @@ def interval(job: Workload) -> int | None:
     return found.interval if found else None
 
 
+def longest_interval(job: Workload) -> int | None:
+    """Give the most seconds from one run of a CronJob to the next; None where it never runs."""
+    read = schedule(job)
+    found = cron.intervals(read) if read else None
+    return found.longest if found else None
+
+
 def _timetable(job: Workload) -> Timetable | None:
     text = job.cron_job_spec.raw.get("schedule")
     try:

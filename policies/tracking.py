@@ -4,7 +4,7 @@ Sources: Argo CD "Resource Tracking" and "Resource Hooks", Flux "Kustomization" 
 "Chart Hooks" and "Labels".
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 TRACKS: Final = (
@@ -16,11 +16,16 @@ TRACKS: Final = (
 )
 """Tool, and what its labels and annotations begin with: in git, before it tracks an object, only hints such as
 ``argocd.argoproj.io/sync-wave`` are there."""
+ARGO_CD: Final = "argocd-"
+"""What the field managers of Argo CD begin with. Up to release 2 it tracks by ``app.kubernetes.io/instance`` alone, a
+label that many write."""
 
 
-def tracker(labels: Mapping[str, Any], annotations: Collection[str]) -> str | None:
-    """Name the tool that tracks an object of these labels and annotations; None where none is seen."""
+def tracker(labels: Mapping[str, Any], annotations: Collection[str], managers: Iterable[object]) -> str | None:
+    """Name the tool that tracks an object of these labels, annotations and field managers; None where none is seen."""
     if labels.get("app.kubernetes.io/managed-by") == "Helm":
         return "Helm"
+    if any(str(manager).startswith(ARGO_CD) for manager in managers):
+        return "Argo CD"
     marks = [*labels, *annotations]
     return next((tool for tool, prefix in TRACKS if any(mark.startswith(prefix) for mark in marks)), None)

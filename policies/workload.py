@@ -173,7 +173,8 @@ class Workload:
     @property
     def tracker(self) -> str | None:
         """Name the tool that would create this object again if it vanished; None where none is seen."""
-        return tracker(self.labels, self.annotations)
+        entries = sequence(self.metadata.raw.get("managedFields"))
+        return tracker(self.labels, self.annotations, [mapping(entry).get("manager") for entry in entries])
 
     def all_containers(self) -> Iterator[Container]:
         """Go through init containers and sidecars, then the main containers."""

@@ -23,6 +23,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import timing
+from policies.demands import ascending
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, missing
 from policies.workload import Workload
 
@@ -33,12 +34,10 @@ Deadline = Annotated[int, Meta(ge=1, le=2**31 - 1)]
 class Params(RuleParams, frozen=True):
     """How long a Job may run."""
 
+    demands = ascending("default_seconds", "max_seconds")
+
     default_seconds: Annotated[Deadline | None, Meta(description="Written where the Job says nothing.")] = None
     max_seconds: Annotated[Deadline | None, Meta(description="The longest deadline allowed.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse a default over the ceiling."""
-        Range(None, self.max_seconds).check_default("Seconds", self.default_seconds)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 Kubernetes fills in ``backoffLimit: 6``: seven tries of work that may not be safe to do twice. Where an Indexed Job
 has ``backoffLimitPerIndex`` too, an index is retried no more often than either says, so the lower one is judged.
 Before each retry Kubernetes waits, 10 s, 20 s, 40 s and so on: a few retries asked for that a short
-``activeDeadlineSeconds`` never lets happen are found as well, where a single Pod is tried again.
+``activeDeadlineSeconds`` never lets happen are found as well, where a single Pod is tried again: of these a policy that
+denies only warns.
 
 Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
 
@@ -23,6 +24,7 @@ from typing import Annotated
 
 from msgspec import Meta, structs
 
+from policies.demands import ascending
 from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
 from policies.workload import Workload
 
@@ -34,12 +36,10 @@ WHY = "Work that fails again and again costs as much as work that succeeds."
 class Params(RuleParams, frozen=True):
     """How often a Job may retry."""
 
+    demands = ascending("default", "max")
+
     max: Annotated[Count | None, Meta(description="The highest number of retries allowed.")] = None
     default: Annotated[Count | None, Meta(description="Written where the Job says nothing.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse a default over the ceiling."""
-        Range(None, self.max).check_default("", self.default)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
@@ -50,12 +50,12 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     asked, deadline = retries.value or 0, job.job_spec.integer("activeDeadlineSeconds").value
     if deadline is not None and 0 < asked < UNASKED:
         possible = sum(FIRST_WAIT * (2**retry - 1) < deadline for retry in range(1, asked + 1))
-        if possible < min(asked, asked if params.max is None else params.max) and _tries_one_by_one(job):
-            why = (
-                f"activeDeadlineSeconds of {deadline} ends the Job before the waits of {possible + 1} retries are over."
-            )
+        most = asked if params.max is None else min(asked, params.max)
+        if possible < most and _tries_one_by_one(job):
+            excess = ("over", asked - most) if most < asked else ("late", asked - possible)
+            why = f"activeDeadlineSeconds of {deadline} ends the Job before the wait for retry {possible + 1} is over."
             for finding in Range(None, possible).check(retries, why):
-                yield structs.replace(finding, example=True)
+                yield structs.replace(finding, example=True, excess=excess, hint=most == asked)
             return
     yield from Range(None, params.max).check(retries, WHY)
 

@@ -22,6 +22,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from policies.demands import ascending
 from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
 from policies.workload import Workload
 
@@ -33,16 +34,15 @@ TOO_FEW = "Failed runs vanish with their logs before anybody can look."
 class Params(RuleParams, frozen=True):
     """How many finished Jobs a CronJob may keep."""
 
+    demands = ascending("default_successful", "max_successful") + ascending(
+        "min_failed", "default_failed", "max_failed"
+    )
+
     max_successful: Annotated[Count | None, Meta(description="The highest successfulJobsHistoryLimit allowed.")] = None
     max_failed: Annotated[Count | None, Meta(description="The highest failedJobsHistoryLimit allowed.")] = None
     min_failed: Annotated[Count, Meta(description="The lowest failedJobsHistoryLimit allowed; 0 allows any.")] = 1
     default_successful: Annotated[Count | None, Meta(description="Written where the CronJob says nothing.")] = None
     default_failed: Annotated[Count | None, Meta(description="Written where the CronJob says nothing.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse bounds that cross, and defaults outside them."""
-        Range(None, self.max_successful).check_default("Successful", self.default_successful)
-        Range(self.min_failed, self.max_failed).check_default("Failed", self.default_failed)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

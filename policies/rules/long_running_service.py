@@ -31,7 +31,7 @@ from policies.rule import Facts, Finding, Rule, RuleParams, Text
 from policies.workload import Container, Workload
 
 Names = Annotated[tuple[Text, ...], Meta(max_length=64)]
-NO_PROBE = "none: what serves requests is a Deployment"
+NO_PROBE = "none, as what serves requests is a Deployment"
 NO_END = "Whoever waits for requests does not end: this Job may never complete."
 
 

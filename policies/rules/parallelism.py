@@ -47,7 +47,8 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         runs = "runs" if most == 1 else "run"
         why = f"{asked} asked for, at most {most} {runs}; leave completions out for a work queue."
         for finding in Range(None, most).check(parallelism, why):
-            yield structs.replace(finding, found=f"is {asked}, over completions, {most}", example=True, hint=True)
+            found, excess = f"is {asked}, over completions, {most}", ("surplus", asked - most)
+            yield structs.replace(finding, found=found, excess=excess, example=True, hint=True)
     elif params.max is not None and not is_resized(job):
         yield from Range(None, params.max).check(parallelism, WHY)
 

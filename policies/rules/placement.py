@@ -24,13 +24,15 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies.fields import NOTHING, mapping
-from policies.nodes import Toleration, misfits, selects
+from policies.nodes import TOLERATION, Toleration, misfits, selects
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
-from policies.selector import check_label
+from policies.selector import KEYS, Value, check_label
 from policies.workload import Workload
 
-Labels = Annotated[dict[Text, Annotated[str, Meta(max_length=63)]], Meta(min_length=1, max_length=16)]
-Tolerations = Annotated[tuple[Toleration, ...], Meta(min_length=1, max_length=16)]
+Labels = Annotated[dict[Text, Value], Meta(min_length=1, max_length=16, extra_json_schema=KEYS)]
+Tolerations = Annotated[
+    tuple[Annotated[Toleration, Meta(extra_json_schema=TOLERATION)], ...], Meta(min_length=1, max_length=16)
+]
 
 
 class Params(RuleParams, frozen=True):

@@ -22,6 +22,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from policies.demands import among
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Texts, not_allowed
 from policies.workload import Workload
 
@@ -36,14 +37,11 @@ Name = Annotated[
 class Params(RuleParams, frozen=True):
     """Which priority classes a Job may have."""
 
+    demands = among("default", of="allowed")
+
     allowed: Annotated[Texts | None, Meta(description="The priority classes that a Job's Pods may have.")] = None
     required: Annotated[bool, Meta(description="Find Jobs that name none, too, where some are allowed.")] = True
     default: Annotated[Name | None, Meta(description="Written where the Job names none; it must exist.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse a default that the rule itself would find."""
-        if self.default is not None and self.allowed is not None and self.default not in self.allowed:
-            raise ValueError(f"default {self.default} is not among allowed: {', '.join(self.allowed)}; add it there")
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

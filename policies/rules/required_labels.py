@@ -24,11 +24,12 @@ from msgspec import Meta
 
 from policies.fields import NOTHING, mapping
 from policies.rule import Default, Facts, Finding, Phase, Rule, RuleParams, Text
-from policies.selector import check_label
+from policies.selector import KEY, KEYS, VALUE, check_label
 from policies.workload import Section, Workload
 
-Keys = Annotated[tuple[Text, ...], Meta(max_length=64)]
-Labels = Annotated[dict[Text, Annotated[str, Meta(min_length=1, max_length=63)]], Meta(min_length=1, max_length=64)]
+Keys = Annotated[tuple[Annotated[Text, Meta(extra_json_schema=KEY)], ...], Meta(max_length=64)]
+Value = Annotated[str, Meta(min_length=1, max_length=63, extra_json_schema=VALUE)]
+Labels = Annotated[dict[Text, Value], Meta(min_length=1, max_length=64, extra_json_schema=KEYS)]
 
 
 class Params(RuleParams, frozen=True):
@@ -57,9 +58,8 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
 def _finding(holder: Section, key: str, value: object, params: Params) -> Finding:
     path, default = (*holder.path, "labels", key), (params.defaults or NOTHING).get(key)
     fault = "is missing" if value is None else "is empty" if value == "" else "is no text; write it in quotes"
-    why = "Who finds this must know whose it is."
-    fix = Default(path, default or "VALUE")
-    return Finding(path=path, found=fault, allowed="", why=why, judged=fault, fix=fix, example=default is None)
+    return Finding(path=path, found=fault, allowed="", why="Who finds this must know whose it is.", judged=fault,
+                   fix=Default(path, default or "VALUE"), example=default is None)  # fmt: skip
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

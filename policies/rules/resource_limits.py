@@ -17,17 +17,18 @@ Allowed::
     spec: {template: {spec: {containers: [{name: work, resources: {limits: {memory: 64Mi}}}]}}}
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Annotated
 
 from msgspec import Meta
 
 from policies import quantity
+from policies.demands import quantities
 from policies.fields import NOTHING
-from policies.resources import EXAMPLES, fits, lacking, limit, over, resources
+from policies.resources import EXAMPLES, fits, lacking, limit, over, resources, with_request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
-from policies.workload import Container, Workload
+from policies.workload import Amount, Container, Workload
 
 WHY = "Without a limit one leak takes the node down."
 Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
@@ -36,15 +37,13 @@ Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
 class Params(RuleParams, frozen=True):
     """Which limits a container must have, and how high they may be."""
 
+    demands = quantities("max", low="defaults")
+
     require: Annotated[Required, Meta(description="Resources that need a limit.")] = ("memory",)
     defaults: Annotated[Amounts | None, Meta(description="Written where a container has no limit, per resource.")] = (
         None
     )
     max: Annotated[Amounts | None, Meta(description="The highest limit allowed, per resource.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse amounts that are no quantities, and defaults over the ceiling."""
-        self.check_amounts(self.defaults, self.max)
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
@@ -55,16 +54,16 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
             continue
         share = limit(job, container, resource, facts.limit_range)
         if share.amount is not None and resource in ceilings:
-            yield from over(share, ceilings[resource])
+            yield from (with_request(finding, container) for finding in over(share, ceilings[resource]))
         elif share.amount is None and resource in params.require:
-            yield lacking(share, _wanted(container, resource, params), why=WHY)
+            yield with_request(lacking(share, _wanted(container, resource, params), why=WHY), container)
 
 
-def _wanted(container: Container, resource: str, params: Params) -> Amounts | None:
+def _wanted(container: Container, resource: str, params: Params) -> Mapping[str, Amount] | None:
     asked = container.requests.get(resource)
     amount = (params.defaults or EXAMPLES).get(resource, 0)
     if asked is not None and quantity.parse(asked) > quantity.parse(amount):
-        return {resource: asked}  # the API server refuses a limit below the request
+        return {resource: min(asked, (params.max or NOTHING).get(resource, asked), key=quantity.parse)}
     return params.defaults
 
 

@@ -24,6 +24,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import quantity
+from policies.demands import quantities
 from policies.fields import NOTHING, Origin
 from policies.resources import far_below, fits, lacking, limit, over, request, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
@@ -37,18 +38,14 @@ Ratios = Annotated[dict[Text, Annotated[float, Meta(ge=1, le=10_000)]], Meta(min
 class Params(RuleParams, frozen=True):
     """Which requests a container must have, how high they may be, and how far below the limit."""
 
+    demands = quantities("max", low="defaults")
+
     require: Annotated[Required, Meta(description="Resources that need a request.")] = ("cpu", "memory")
-    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no request, per resource.")] = (
-        None
-    )
+    defaults: Annotated[Amounts | None, Meta(description="Written where there is no request, per resource.")] = None
     max: Annotated[Amounts | None, Meta(description="The highest request allowed, per resource.")] = None
     max_limit_to_request_ratio: Annotated[
         Ratios | None, Meta(description="How many times the request a limit may be, per resource.")
     ] = None
-
-    def __post_init__(self) -> None:
-        """Refuse amounts that are no quantities, and defaults over the ceiling."""
-        self.check_amounts(self.defaults, self.max)
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
+from policies.demands import among
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, not_allowed
 from policies.workload import Workload
 
@@ -31,16 +32,13 @@ LEGAL: Final[tuple[Value, ...]] = ("Never", "OnFailure")
 class Params(RuleParams, frozen=True):
     """Which values of ``restartPolicy`` are allowed."""
 
+    demands = among("default", of="allowed")
+
     allowed: Annotated[
         Annotated[tuple[Value, ...], Meta(min_length=1, max_length=2)],
         Meta(description="The values that a Job's Pods may have."),
     ] = LEGAL
     default: Annotated[Value | None, Meta(description="Written where the Job says nothing.")] = None
-
-    def __post_init__(self) -> None:
-        """Refuse a default that the rule itself would find."""
-        if self.default is not None and self.default not in self.allowed:
-            raise ValueError(f"default {self.default} is not among allowed: {', '.join(self.allowed)}; add it there")
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

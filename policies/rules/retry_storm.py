@@ -54,7 +54,7 @@ def _retries(job: Workload, most: int) -> Iterator[Finding]:
     limit = total if each.value is None or in_place else min(total, each, key=lambda field: field.value or 0)
     tries = limit.value or 0
     if tries > most:
-        yield Finding(path=limit.path, found=f"is {tries}, and {DEADLINE} is missing", excess=("over", tries - most),
+        yield Finding(path=limit.path, found=f"needs {DEADLINE}, as it is {tries}", excess=("over", tries - most),
                       allowed=f"at most {most}, or any with {DEADLINE}", fix=Default(limit.path, most), example=True,
                       why=f"Work that keeps failing is tried for {_span(tries)}, and nothing stops it.")  # fmt: skip
 
@@ -73,7 +73,7 @@ def _restarts(job: Workload, container: Container) -> Iterator[Finding]:
 
 def _span(tries: int) -> str:
     """Say how long the delays before so many retries take."""
-    minutes = (sum(DELAYS[:tries]) + max(0, tries - len(DELAYS)) * DELAYS[-1]) / 60
+    minutes = min(sum(DELAYS[:tries]) + max(0, tries - len(DELAYS)) * DELAYS[-1], 1e13) / 60  # a file holds any number
     return next((f"about {minutes / size:.0f} {unit}" for unit, size in UNITS if minutes >= 2 * size), "a minute")
 
 

@@ -68,7 +68,8 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 
 
 def _unsaid(path: Path, said: object, hours: Decimal, least: float) -> Finding:
-    why = f"The cluster autoscaler may stop {hours.normalize():f} CPU hours of work to save a node."
+    spent = f"{hours:.1f}".removesuffix(".0")
+    why = f"The cluster autoscaler may throw {spent} h of CPU time away to save a node."
     found = "is missing" if said is None else f"is {said}"
     return Finding(path=path, found=found, allowed='"false", or "true" if the work can be taken up again', why=why,
                    excess=("over", hours - Decimal(least)), fix=Default(path, "false"), example=True)  # fmt: skip

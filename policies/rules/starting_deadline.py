@@ -3,7 +3,7 @@
 A busy controller comes to a CronJob seconds after its time, so under a deadline of less than 10 seconds runs may be
 skipped for no other reason. Without any deadline a run that is late starts however late it is. The price of a
 deadline: after an outage longer than it, a run is skipped instead of late. A deadline as long as the interval between
-runs never applies: of the runs that are late only the last one starts, and by then another is due
+runs, at its longest, never applies: of the runs that are late only the last one starts, and by then another is due
 (``belowInterval``).
 
 Sources: ``mostRecentScheduleTime`` in kubernetes pkg/controller/cronjob/utils.go, and
@@ -26,6 +26,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies import timing
+from policies.demands import ascending
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
 from policies.workload import Workload
 
@@ -35,15 +36,13 @@ SHORTEST = 10  # what the page above warns of
 class Params(RuleParams, frozen=True):
     """How late a run may start."""
 
+    demands = ascending("min_seconds", "default_seconds", "max_seconds")
+
     required: Annotated[bool, Meta(description="Find CronJobs that say nothing, too.")] = False
     default_seconds: Annotated[Seconds | None, Meta(description="Written where the CronJob says nothing.")] = None
     min_seconds: Annotated[Seconds, Meta(description="The shortest deadline allowed.")] = SHORTEST
     max_seconds: Annotated[Seconds | None, Meta(description="The longest deadline allowed.")] = None
-    below_interval: Annotated[bool, Meta(description="Find a deadline not shorter than the interval.")] = False
-
-    def __post_init__(self) -> None:
-        """Refuse bounds that cross, and a default outside them."""
-        Range(self.min_seconds, self.max_seconds).check_default("Seconds", self.default_seconds)
+    below_interval: Annotated[bool, Meta(description="Find a deadline not shorter than any interval.")] = False
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
@@ -60,9 +59,9 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         interval = timing.interval(job)
         after = f", and the next one is due {interval} s later" if interval else ""
         yield from limits.check(deadline, f"The controller may come seconds late, and then skips the run{after}.")
-    elif params.below_interval and params.min_seconds < (timing.interval(job) or 0) <= deadline.value:
-        interval = timing.interval(job) or 0
-        why = f"It never applies: with {interval} s between runs, another is due before it has passed."
+    elif params.below_interval and params.min_seconds < (timing.longest_interval(job) or 0) <= deadline.value:
+        interval = timing.longest_interval(job) or 0
+        why = f"It never applies: with at most {interval} s between runs, another is due before it has passed."
         most = min(interval - 1, interval if params.max_seconds is None else params.max_seconds)
         for finding in Range(params.min_seconds, most).check(deadline, why):
             yield structs.replace(finding, example=True)

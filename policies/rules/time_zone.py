@@ -23,12 +23,15 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies import cron, timing
+from policies.demands import among
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
 
 
 class Params(RuleParams, frozen=True):
     """In which time zones a CronJob may run."""
+
+    demands = among("default", of="allowed", globs=True)
 
     required: Annotated[bool, Meta(description="Find CronJobs that name hours and no zone.")] = False
     allowed: Annotated[Texts | None, Meta(description="Time zones allowed, e.g. Europe/*; globs.")] = None
@@ -37,12 +40,9 @@ class Params(RuleParams, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse a default that the API server, or the rule itself, would find."""
-        if self.default is not None and not self.allows(cron.time_zone(self.default).key):
-            raise ValueError(f"default {self.default} is not among allowed; add it there")
-
-    def allows(self, zone: str) -> bool:
-        """Whether a zone is among the allowed ones."""
-        return self.allowed is None or any(fnmatchcase(zone, glob) for glob in self.allowed)
+        if self.default is not None:
+            cron.time_zone(self.default)
+        super().__post_init__()
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
@@ -55,7 +55,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         return
     if zone is None and params.required and timing.names_hours(job):
         yield _finding(job, params, "is missing", "Its hours are those of the machine that the controller runs on.")
-    elif zone and not params.allows(zone.key):
+    elif zone and params.allowed and not any(fnmatchcase(zone.key, glob) for glob in params.allowed):
         yield _finding(job, params, f"is {name}", "The policy asks for another time zone.")
     elif zone and params.daylight_saving and (why := timing.clock_change(job, zone)):
         finding = _finding(job, params, f"is {name}, whose clocks change at the time of a run", why)

@@ -27,7 +27,7 @@ from msgspec import Meta
 from policies import timing
 from policies.fields import mapping
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
-from policies.selector import check_label
+from policies.selector import KEY, check_label
 from policies.workload import Workload
 
 ONLY_ZERO = 1  # the lowest bit of a minute's bits
@@ -37,7 +37,8 @@ class Params(RuleParams, frozen=True):
     """Who may start on the hour."""
 
     allowed_label: Annotated[
-        Text | None, Meta(description="A label that lets a CronJob start at minute 0, whatever its value.")
+        Annotated[Text, Meta(extra_json_schema=KEY)] | None,
+        Meta(description="A label that lets a CronJob start at minute 0, whatever its value."),
     ] = None
 
     def __post_init__(self) -> None:

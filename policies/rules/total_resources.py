@@ -26,6 +26,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import quantity
+from policies.demands import quantities
 from policies.pods import at_once, is_resized
 from policies.resources import pod_request, show
 from policies.rule import Amounts, Default, Facts, Finding, Rule, RuleParams
@@ -35,11 +36,9 @@ from policies.workload import Workload
 class Params(RuleParams, frozen=True):
     """What all Pods of a Job together may ask for."""
 
-    max: Annotated[Amounts | None, Meta(description="The budget of one Job, per resource.")] = None
+    demands = quantities("max")
 
-    def __post_init__(self) -> None:
-        """Refuse amounts that are no quantities."""
-        self.check_amounts(None, self.max)
+    max: Annotated[Amounts | None, Meta(description="The budget of one Job, per resource.")] = None
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
@@ -60,13 +59,14 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 
 def _finding(job: Workload, pods: int, fits: int, over: tuple[str, Decimal, Decimal]) -> Finding:
     parallelism, (resource, each, budget) = job.job_spec.integer("parallelism"), over
-    sum_up = f"{pods} Pods of {show(each)} {resource} come to {show(each * pods)}"
-    alone = f"its Pod asks for {show(each)} {resource}"
+    many = f"{pods} Pods of {show(each)} {resource} ask for {show(each * pods)}"
+    what = many if pods > 1 else f"a Pod ask for {show(each)} {resource}"
+    cure = "lower parallelism, or what each Pod requests" if fits > 0 else "lower what each Pod requests"
     return Finding(
         path=parallelism.path,
-        found=f"is {parallelism.value}, and {sum_up if pods > 1 else alone}",
+        found=f"lets {what}, as it is {parallelism.value}",
         allowed=f"at most {show(budget)} {resource} at once",
-        why="One Job must not take what the others need: lower parallelism, or what each Pod requests.",
+        why=f"One Job must not take what the others need: {cure}.",
         excess=(resource, each * pods - budget),
         fix=Default(parallelism.path, fits) if fits > 0 else None,
         example=True,

@@ -23,6 +23,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies import timing
+from policies.demands import ascending
 from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
 from policies.workload import Field, Workload
 
@@ -35,14 +36,12 @@ SHORTEST, UNASKED = 60, 3  # seconds, as a schedule counts minutes; runs kept wh
 class Params(RuleParams, frozen=True):
     """How long finished Jobs may stay."""
 
+    demands = ascending("min_seconds", "default_seconds", "max_seconds")
+
     default_seconds: Annotated[Seconds | None, Meta(description="Written where the Job says nothing.")] = None
     min_seconds: Annotated[Seconds | None, Meta(description="The shortest TTL allowed.")] = None
     max_seconds: Annotated[Seconds | None, Meta(description="The longest TTL allowed.")] = None
     skip_managed: Annotated[bool, Meta(description="Pass over Jobs that Argo CD, Flux or Helm tracks.")] = True
-
-    def __post_init__(self) -> None:
-        """Refuse bounds that cross, and a default outside."""
-        Range(self.min_seconds, self.max_seconds).check_default("Seconds", self.default_seconds)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
@@ -64,7 +63,7 @@ def _judge_history(job: Workload, ttl: Field[int]) -> Iterator[Finding]:
     interval = timing.interval(job) if kept > UNASKED else None
     why = f"It leaves one at most of the {kept} runs, {interval} s apart, that {key} keeps." if interval else DEFEATS
     for finding in Range(max(SHORTEST, interval or 0)).check(ttl, why) if kept else ():
-        yield structs.replace(finding, example=interval is not None)
+        yield structs.replace(finding, example=interval is not None, excess=("under", -(ttl.value or 0)))
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:

@@ -1,5 +1,7 @@
 """What cannot be served is said in a sentence, before anything listens."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from click.testing import CliRunner
 
 from webhook.cli import main
 
+ROOT = Path(__file__).parents[2]
 POLICY = """
 apiVersion: batchwarden.io/v1alpha1
 kind: ClusterBatchPolicy
@@ -70,3 +73,44 @@ def test_a_certificate_that_cannot_be_served_is_named(tmp_path: Path) -> None:
     assert code == 1
     assert "tls.crt" in said
     assert "Traceback" not in said
+
+
+def test_policies_come_from_files_or_from_a_cluster_and_not_from_both(tmp_path: Path) -> None:
+    code, said = serve(tmp_path, "--context=x")
+    assert code == 2
+    assert "--policies is for files, --kubeconfig and --context for a cluster; give one of them" in said
+
+
+@pytest.mark.parametrize(
+    ("kubeconfig", "sentence"),
+    [
+        ("", "no cluster to talk to: "),
+        ("{", "cannot be used: "),
+        ("[]", "cannot be used: "),
+        ("{contexts: [], current-context: x}", "no cluster to talk to: "),
+    ],
+)
+def test_a_kubeconfig_that_leads_to_no_cluster_is_told(tmp_path: Path, kubeconfig: str, sentence: str) -> None:
+    for name, text in {"config": kubeconfig, "tls.crt": "", "tls.key": ""}.items():
+        (tmp_path / name).write_text(text)
+    files = [f"--kubeconfig={tmp_path}/config", f"--tls-cert={tmp_path}/tls.crt", f"--tls-key={tmp_path}/tls.key"]
+    result = CliRunner().invoke(main, ["serve", *files])
+    assert result.exit_code == 1
+    assert sentence in result.output
+    assert "Traceback" not in result.output
+
+
+def test_serving_from_files_loads_no_client_of_a_cluster(tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text(POLICY)
+    program = (
+        "import sys; from webhook.cli import main\n"
+        "try: main()\n"
+        "except SystemExit: print({'kubernetes', 'urllib3'} & sys.modules.keys())"
+    )
+    (tmp_path / "tls.crt").touch()
+    files = [f"--policies={tmp_path}", f"--tls-cert={tmp_path}/tls.crt", f"--tls-key={tmp_path}/tls.crt"]
+    done = subprocess.run(
+        [sys.executable, "-c", program, "serve", *files], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.stdout.endswith("}\nset()\n")
+    assert "TLS certificate" in done.stderr

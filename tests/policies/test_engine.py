@@ -215,6 +215,12 @@ def test_what_may_be_meant_so_is_only_warned_of(schedule: str, action: str) -> N
     assert told(judged(cron_job(schedule=schedule), cluster("p", ODD))) == [("spec.schedule", action)]
 
 
+@pytest.mark.parametrize(("retries", "action"), [(2, "Warn"), (4, "Deny")])
+def test_retries_that_come_too_late_are_only_warned_of_unless_they_are_too_many(retries: int, action: str) -> None:
+    job = one_off(backoffLimit=retries, activeDeadlineSeconds=10)
+    assert told(judged(job, cluster("p", {"backoffLimit": {"max": 3}}))) == [("spec.backoffLimit", action)]
+
+
 ALL = [
     cluster("p", {**REFUSED, **FORBID, **BIG, **IMAGES, "activeDeadline": {}}, **LAX),
     local("q", FORBID, objectSelector={"matchLabels": {"name": "x"}}),

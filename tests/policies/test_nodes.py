@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from policies.nodes import Toleration, covers, selects, show
+from policies.nodes import Toleration, covers, misfits, selects, show
+from policies.workload import Section
 
 BATCH = {"key": "pool", "operator": "Equal", "value": "batch", "effect": "NoSchedule"}
 ANY_POOL = {"key": "pool", "operator": "Exists"}
@@ -41,6 +42,12 @@ def test_a_toleration_is_written_as_in_a_pod_and_shown_as_a_taint() -> None:
     assert Toleration(key="pool", value="batch", effect="NoSchedule").written == BATCH
     assert Toleration(operator="Exists").written == EVERYTHING
     assert [show(each) for each in (BATCH, ANY_POOL, EVERYTHING)] == ["pool=batch:NoSchedule", "pool", "every taint"]
+
+
+@pytest.mark.parametrize(("expected", "number"), [(0, 0), (3, 3), (64, 64), (1, 65), (1, 9999)])
+def test_tolerations_are_judged_one_by_one_unless_they_have_no_end(expected: int, number: int) -> None:
+    given = Section(("spec",), {"tolerations": [{"key": f"pool-{index}"} for index in range(number)]})
+    assert expected == len(list(misfits(given, [], exclusive=True)))
 
 
 @pytest.mark.parametrize(("expected", "expressions"), [

@@ -214,6 +214,14 @@ def test_no_object_makes_a_rule_raise(raw: dict[str, Any], request: Request | No
     assert defaults(job, snapshot.select).failures == ()
 
 
+def test_no_number_is_too_large_for_a_rule() -> None:
+    for rule, case in SOUND:
+        raw = case.job().raw
+        for path, value in leaves(raw):
+            job = Workload(put(raw, path, 10**400) if type(value) is int else raw)
+            assert evaluate(job, case.select(rule, job)).failures == ()
+
+
 @given(objects, requests, snapshots)
 def test_defaults_touch_nothing_that_stands_and_are_complete(
     raw: dict[str, Any], request: Request | None, snapshot: Snapshot

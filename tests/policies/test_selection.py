@@ -11,7 +11,7 @@ from policies.objects import Policy
 from policies.rule import Facts, LimitRange
 from policies.selection import NOBODY, Snapshot, Subject
 from policies.workload import Workload
-from tests.policies.build import NOW, cluster, cron_job, exception, local
+from tests.policies.build import NOW, cluster, cron_job, exception, local, one_off
 
 RULE: dict[str, Any] = {"activeDeadline": {}}
 
@@ -232,3 +232,40 @@ def test_what_labels_bring_together_is_remembered_a_bounded_number_of_times() ->
     for index in (*range(number), 0):
         assert chosen(snapshot, labels={"n": f"{index}"}) == [f"p{index:02}"]
     assert len(snapshot.scope("team-a").met) <= selection.MOST_MET
+
+
+OWNER = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "1", "controller": True}
+
+
+@pytest.mark.parametrize(
+    ("owner", "namespace", "expected"),
+    [
+        (OWNER, "team-a", ["other", "own", "theirs"]),
+        (OWNER, "team-b", ["other", "own"]),
+        (OWNER | {"uid": "2"}, "team-a", ["other", "own"]),
+        (OWNER | {"uid": None}, "team-a", ["other", "own"]),
+        (OWNER | {"kind": "JobSet"}, "team-a", ["other", "own"]),
+        (OWNER | {"controller": False}, "team-a", ["other", "own"]),
+        (None, "team-a", ["other", "own"]),
+    ],
+    ids=range(7),
+)
+def test_a_job_is_matched_by_its_own_labels_or_by_those_of_the_cronjob_that_made_it(
+    owner: Any, namespace: str, expected: list[str]
+) -> None:
+    theirs = {"matchLabels": {"made-by": "nightly"}}
+    snapshot = Snapshot(
+        [
+            cluster("own", RULE, objectSelector={"matchLabels": {"app": "x"}}),
+            cluster("theirs", RULE, objectSelector=theirs),
+            cluster(
+                "other", RULE, objectSelector={"matchExpressions": [{"key": "made-by", "operator": "DoesNotExist"}]}
+            ),
+        ],
+        [exception(selector=theirs)],
+        owners={("team-a", "1"): {"made-by": "nightly"}},
+    )
+    metadata = {"labels": {"app": "x"}, "namespace": namespace, "ownerReferences": [owner] if owner else []}
+    selection = snapshot.select(Workload(one_off(metadata=metadata)))
+    assert expected == [clause.policy.name for clause in selection.clauses.every]
+    assert ("theirs" in expected) == bool(selection.exceptions)

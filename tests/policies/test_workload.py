@@ -117,6 +117,8 @@ def test_the_controller_is_the_owner_that_says_so(owners: Any, controller: Any) 
         ({"annotations": {"meta.helm.sh/release-name": "app"}}, "Helm"),
         ({"labels": {"app.kubernetes.io/managed-by": "Helm"}}, "Helm"),
         ({"labels": {"app.kubernetes.io/managed-by": "make"}}, None),
+        ({"managedFields": [{"manager": "argocd-controller"}]}, "Argo CD"),
+        ({"managedFields": [{"manager": "kubectl"}, {"manager": 5}, "argocd-controller"]}, None),
         ({"labels": {"helmet.sh/hook": "x"}}, None),
     ],
 )
