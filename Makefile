@@ -8,7 +8,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
   --no-emit-find-links --custom-compile-command 'make lock'
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e generate lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
+.PHONY: help demo run test e2e image generate lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ e2e: $(READY) ## Test against a real API server; builds it the first time, which
 	@tests/cluster/build >/dev/null
 	@$(BIN)/python -m pytest tests/cluster
 
+image: ## Build the image and run it; needs root, buildah and debootstrap
+	@tests/cluster/image
+
 generate: $(READY) ## Write what is generated from the rules: their reference, and the schema for editors
 	@$(BIN)/python deploy/generate.py
 
@@ -65,6 +68,7 @@ bench: $(READY) ## Measure, and print the figures of the README
 lock: $(READY) ## Write the lock files; ARGS=--upgrade takes the newest versions
 	@$(BIN)/uv $(UV_COMPILE) pyproject.toml --output-file requirements.txt $(ARGS)
 	@$(BIN)/uv $(UV_COMPILE) pyproject.toml --group dev --constraints requirements.txt --output-file requirements-dev.txt $(ARGS)
+	@echo hatchling | $(BIN)/uv $(UV_COMPILE) - --constraints requirements-dev.txt --output-file requirements-build.txt $(ARGS)
 
 clean: ## Remove what the other targets made here
 	@rm -rf $(VENV) dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -102,7 +102,7 @@ def create_serving(authority: KeyPair, hosts: Sequence[str], at: datetime, life:
     names = list(dict.fromkeys(parse_host(host) for host in hosts))
     if not names:
         raise CertificateError("a serving certificate needs at least one host")
-    ca, identifier = _load_ca(authority.certificate)
+    ca, identifier = load_ca(authority.certificate)
     issued_by = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier)
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
@@ -125,15 +125,15 @@ def reason_to_renew(ca_pem: bytes, cert_pem: bytes, key_pem: bytes, hosts: Seque
     """
     wanted = [parse_host(host) for host in hosts]
     try:
-        ca, _ = _load_ca(ca_pem)
-        certificate, key = _load_certificate(cert_pem), _load_key(key_pem)
+        ca, _ = load_ca(ca_pem)
+        certificate, key = load_certificate(cert_pem), _load_key(key_pem)
     except CertificateError as error:
         return str(error)
     named = _hosts(certificate)
     missing = ", ".join(str(host.value) for host in wanted if host not in named)
     if key.public_key() != certificate.public_key():
         return "it does not belong to its key"
-    if not _is_signed_by(certificate, ca):
+    if not is_signed_by(certificate, ca):
         return "the CA did not sign it"
     return f"it does not name {missing}" if missing else _reason_of_age(certificate, at)
 
@@ -143,7 +143,7 @@ def reason_to_renew_authority(authority: KeyPair, at: datetime) -> str | None:
 
     Raises CertificateError where it is no CA that can sign: clients trust it, so people decide what follows.
     """
-    certificate, _ = _load_ca(authority.certificate)
+    certificate, _ = load_ca(authority.certificate)
     if _load_signing_key(authority.key).public_key() != certificate.public_key():
         raise CertificateError("the CA's certificate does not belong to its key")
     return _reason_of_age(certificate, at)
@@ -151,7 +151,7 @@ def reason_to_renew_authority(authority: KeyPair, at: datetime) -> str | None:
 
 def describe(cert_pem: bytes) -> Description:
     """Tell hosts and end of a certificate; raises CertificateError where it does not parse."""
-    certificate = _load_certificate(cert_pem)
+    certificate = load_certificate(cert_pem)
     hosts = tuple(str(host.value) for host in _hosts(certificate))
     return Description(hosts, certificate.not_valid_after_utc)
 
@@ -166,7 +166,8 @@ def _reason_of_age(certificate: x509.Certificate, at: datetime) -> str | None:
     return f"two thirds of its life were over on {renewal:%Y-%m-%d %H:%M} UTC" if at >= renewal else None
 
 
-def _is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
+    """Tell whether the key of ``ca`` signed the certificate, and under its name."""
     try:
         certificate.verify_directly_issued_by(ca)
     except (InvalidSignature, ValueError, TypeError):
@@ -174,8 +175,8 @@ def _is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
     return True
 
 
-def _load_certificate(pem: bytes, name: str = "the certificate") -> x509.Certificate:
-    """Load the first certificate of ``pem``, with the parts that cryptography parses only when asked."""
+def load_certificate(pem: bytes, name: str = "the certificate") -> x509.Certificate:
+    """Load the first certificate of ``pem``, with the parts parsed only when asked; raises CertificateError."""
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         certificate.public_key()
@@ -185,12 +186,13 @@ def _load_certificate(pem: bytes, name: str = "the certificate") -> x509.Certifi
     return certificate
 
 
-def _load_ca(pem: bytes) -> tuple[x509.Certificate, x509.SubjectKeyIdentifier]:
-    certificate = _load_certificate(pem, "the CA's certificate")
-    constraints = _extension(certificate, x509.BasicConstraints)
+def load_ca(pem: bytes) -> tuple[x509.Certificate, x509.SubjectKeyIdentifier]:
+    """Load a certificate that may sign others, and the name of its key; raises CertificateError."""
+    certificate = load_certificate(pem, "the CA's certificate")
+    constraints, usage = _extension(certificate, x509.BasicConstraints), _extension(certificate, x509.KeyUsage)
     identifier = _extension(certificate, x509.SubjectKeyIdentifier)
-    if constraints is None or not constraints.ca or identifier is None:
-        raise CertificateError("the CA's certificate lacks CA:TRUE or a subject key identifier")
+    if not (constraints and constraints.ca and identifier and (usage is None or usage.key_cert_sign)):
+        raise CertificateError("the CA's certificate lacks CA:TRUE, keyCertSign or a subject key identifier")
     return certificate, identifier
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("certs", "policies", "webhook")
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROVIDERS = packages_distributions()  # which distributions bring a package: slow to ask
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-build.txt", "requirements-dev.txt")
 PIN = re.compile(r"([a-z0-9-]+)==([^ ]+)( ; [^-]+?)?( +--hash=sha256:[0-9a-f]{64})+ *")
 EXCUSE = "# Over budget: "
 

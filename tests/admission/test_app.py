@@ -25,7 +25,7 @@ class Server:
     def __init__(self) -> None:
         self.stream = io.BytesIO()
         self.observer = Observer(Log(self.stream))
-        self.client: FlaskClient = create_app(lambda: POLICIES, self.observer).test_client()
+        self.client: FlaskClient = create_app(lambda *_: POLICIES, self.observer).test_client()
 
     def post(self, path: str, data: bytes, content_type: str | None = JSON) -> TestResponse:
         return self.client.post(path, data=data, content_type=content_type)
@@ -169,7 +169,7 @@ def test_our_own_failure_is_told_without_a_traceback(server: Server, monkeypatch
 
 def test_one_request_after_another_is_decided_by_what_is_in_force_then() -> None:
     force = [context(), POLICIES]
-    client = create_app(lambda: force.pop(0), Observer(Log(io.BytesIO()))).test_client()
+    client = create_app(lambda *_: force.pop(0), Observer(Log(io.BytesIO()))).test_client()
     asked = body(request(tweaked(JOB, "spec.backoffLimit", 9)))
     answers = [client.post("/validate", data=asked, content_type=JSON).get_json()["response"] for _ in range(2)]
     assert [answer["allowed"] for answer in answers] == [True, False]

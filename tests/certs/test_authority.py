@@ -286,7 +286,7 @@ def test_when_to_renew(at: datetime, reason: str | None) -> None:
             LEAF.certificate,
             LEAF,
             HOSTS,
-            "the CA's certificate lacks CA:TRUE or a subject key identifier",
+            "the CA's certificate lacks CA:TRUE, keyCertSign or a subject key identifier",
         ),
     ],
 )

@@ -294,10 +294,11 @@ def test_an_exception_that_names_no_policy_is_told_and_lifts_nothing(folder: Pat
 apiVersion: batchwarden.io/v1alpha1
 kind: BatchPolicyException
 metadata: {name: mistyped, namespace: team-a}
-spec: {policies: [restricts], rules: [backoffLimit], selector: {}, reason: r, owner: o, expiresAt: "2099-01-01T00:00:00Z"}
+spec:
+  {policies: [restricts], rules: [backoffLimit], selector: {}, reason: r, owner: o, expiresAt: "2099-01-01T00:00:00Z"}
 """)
     (folder / "job.yaml").write_text(BAD)
     result = run("--policy=restricted", f"--policies={folder / 'exception.yaml'}", folder / "job.yaml")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{folder}/exception.yaml:4:")
+    assert result.stderr.startswith(f"{folder}/exception.yaml:5:")
     assert "exception mistyped: there is no policy restricts" in result.stderr

@@ -131,19 +131,20 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path, policies: str, *options: str, backend: Backend | None = None) -> Iterator[Server]:
-    """Run a server on loopback for the length of the context, which begins when it is ready.
+def serving(folder: Path, policies: str | None, *options: str, backend: Backend | None = None) -> Iterator[Server]:
+    """Run a server on loopback for the length of the context, which begins when it is ready; None: by the cluster.
 
     It drains for no time unless an option says otherwise. A folder that has a certificate keeps it, and the log starts
     anew. Raises AssertionError at the end if it logged an error of its own: a traceback.
     """
     backend = backend or Backend(*free_ports(2))
-    write_policies(folder, policies)
+    if policies is not None:
+        write_policies(folder, policies)
     make_certificate(folder, "127.0.0.1")
     command = [
         *COMMAND,
         "serve",
-        "--policies=policies",
+        *(["--policies=policies"] if policies is not None else []),
         "--tls-cert=tls/tls.crt",
         "--tls-key=tls/tls.key",
         f"--listen=127.0.0.1:{backend.port}",

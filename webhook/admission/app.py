@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from webhook.admission import decide, review
 from webhook.admission.message import quoted
 from webhook.admission.observe import Observer
+from webhook.admission.patience import Asking, UnknownNamespaceError
 
 MAX_BODY = 8 * 1024 * 1024  # bytes: an object of 1.5 MiB twice, with room
 SENTENCES = {
@@ -20,15 +21,15 @@ SENTENCES = {
 Door: TypeAlias = Callable[[review.AdmissionRequest, decide.Context], review.Decision]
 
 
-def create_app(context: Callable[[], decide.Context], observer: Observer) -> Flask:
-    """Make the application that the API server calls; ``context`` gives what decides at this moment."""
+def create_app(context: Asking, observer: Observer) -> Flask:
+    """Make the application that the API server calls; ``context`` gives what decides a request."""
     app = Flask("batchwarden", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
     def answer(webhook: str, door: Door) -> Response:
         start = perf_counter()
         asked = review.read(request.get_data(cache=False), request.content_type)
-        decision = door(asked, context())
+        decision = door(asked, context(asked, request.args.get("timeout", "")))
         observer.decided(webhook, asked, decision, perf_counter() - start)
         return Response(review.write(asked, decision), mimetype="application/json")
 
@@ -55,6 +56,12 @@ def _answer_errors(app: Flask, observer: Observer) -> None:
     @app.errorhandler(review.BadReviewError)
     def refuse(error: review.BadReviewError) -> Response:
         return tell(error.status, str(error))
+
+    @app.errorhandler(UnknownNamespaceError)
+    def put_off(error: UnknownNamespaceError) -> Response:
+        response = tell(503, str(error))
+        response.headers["Retry-After"] = "1"
+        return response
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> Response:

@@ -22,7 +22,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "Run in a cluster": {
         "certs": "Make a CA and a serving certificate in DIR, or renew them.",
-        "serve": "Answer API servers' admission reviews, by policies in files.",
+        "serve": "Answer API servers' admission reviews, by a cluster or by files.",
         "manifests": "Print manifests for kubectl apply.",
     },
     "This program": {

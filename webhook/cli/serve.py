@@ -1,16 +1,34 @@
-"""``batchwarden serve``: the admission server, with its policies from files."""
+"""``batchwarden serve``: the admission server, with its policies from a cluster or from files."""
 
+import random
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
 from webhook.options import Address, Name, Url
+
+if TYPE_CHECKING:
+    from webhook.admission.observe import Observer
+    from webhook.admission.patience import Knowing
+
+
+class Source(NamedTuple):
+    """Where policies come from: snapshots, what is not known yet, and what to run meanwhile, until ``stop``."""
+
+    knowing: "Knowing"
+    missing: Callable[[], str]
+    start: Callable[[Event], None]
+
+
+class SourceError(Exception):
+    """There are no policies to be had: for whoever starts the server, in words."""
 
 
 def option(name: str, about: str, **settings: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -24,7 +42,9 @@ AGAIN = {"multiple": True}
 
 
 @click.command()
-@option("--policies", "Policies and what they need to know; repeatable.", required=True, type=FILES, **AGAIN)
+@option("--policies", "Policies and what they need to know, from files; repeatable.", type=FILES, **AGAIN)
+@option("--kubeconfig", "How to reach the cluster.  [default: as kubectl]", type=FILE)
+@option("--context", "Which of the kubeconfig's contexts.", type=str)
 @option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())
@@ -35,42 +55,84 @@ AGAIN = {"multiple": True}
 @option("--why-url", "A page whose anchors are rule names, for denials.", default="", type=Url("https", "http"))
 @option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=click.FloatRange(0, 600))
 @option("--threads", "Requests worked on at one time.", default=32, type=click.IntRange(1, 256))
-def command(policies: tuple[Path, ...], exempt_namespace: tuple[str, ...], **given: Any) -> None:
-    """Answer the API server's admission reviews by the policies in files.
+def command(
+    policies: tuple[Path, ...],
+    kubeconfig: Path | None,
+    context: str | None,
+    exempt_namespace: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Answer the API server's admission reviews by the policies of the cluster, or by those in files.
 
-    Changed files are taken over without a restart; broken ones leave the last good policies in force, and say so.
+    It is ready once it knows the cluster; a change there counts within a second. Changed files are taken over without
+    a restart. Whatever is broken later leaves the last good policies in force, and is told.
     """
+    if policies and (kubeconfig or context):
+        raise click.UsageError("--policies is for files, --kubeconfig and --context for a cluster; give one of them")
     settings = Settings(
         exempt_namespaces=exempt_namespace,
         **{name: given.pop(name) for name in ("own_namespace", "controller_user", "why_url")},
     )
-    sys.exit(_serve(policies, settings, given))
+
+    def find(observer: "Observer") -> Source:
+        return _files(policies, observer) if policies else _cluster(kubeconfig, context, observer)
+
+    sys.exit(_serve(find, settings, given))
 
 
-def _serve(policies: tuple[Path, ...], settings: Settings, given: dict[str, Any]) -> int:
+def _serve(find: Callable[["Observer"], Source], settings: Settings, given: dict[str, Any]) -> int:
     from webhook.admission.app import create_app, create_status_app
-    from webhook.admission.decide import Context
     from webhook.admission.observe import Log, Observer
+    from webhook.admission.patience import patient
     from webhook.admission.server import Server, ServerSettings
     from webhook.admission.tls import ServerError
-    from webhook.folder import WatchedFolder
-    from webhook.snapshots import PolicyFilesError
 
     observer = Observer(Log())
     stop = Event()
     try:
-        folder = WatchedFolder(policies, observer.loaded, observer.not_loaded, observer.remarked)
+        source = find(observer)
         server = Server(ServerSettings(refused=observer.refused, log=observer.logger(), **given))
-    except (PolicyFilesError, ServerError) as error:
+    except (SourceError, ServerError) as error:
         click.echo(str(error), err=True)
         return 1
     observer.watch(lambda: server.certificate_not_after)
-    app = create_app(lambda: Context(folder.snapshot, settings, datetime.now(UTC)), observer)
-    status = create_status_app(lambda: "draining" if server.draining else "", observer.scrape)
-    watcher = Thread(target=folder.watch, args=(stop,), daemon=True)
-    watcher.start()
+    app = create_app(patient(source.knowing, settings, lambda: datetime.now(UTC)), observer)
+    status = create_status_app(lambda: "draining" if server.draining else source.missing(), observer.scrape)
+    source.start(stop)
     try:
         return server.run(app, status)
     finally:
         stop.set()
-        watcher.join()
+
+
+def _files(paths: tuple[Path, ...], observer: "Observer") -> Source:
+    from webhook.folder import WatchedFolder
+    from webhook.snapshots import PolicyFilesError
+
+    try:
+        folder = WatchedFolder(paths, observer.loaded, observer.not_loaded, observer.remarked)
+    except PolicyFilesError as error:
+        raise SourceError(str(error)) from error
+    return Source(
+        lambda *_: folder.snapshot,  # a namespace of which no file tells exists without labels
+        lambda: "",
+        lambda stop: Thread(target=folder.watch, args=(stop,), daemon=True).start(),
+    )
+
+
+def _cluster(kubeconfig: Path | None, context: str | None, observer: "Observer") -> Source:
+    from webhook.cluster.api import ConfigurationError, connect
+    from webhook.cluster.mirror import Mirror
+    from webhook.cluster.observe import WatchObserver
+    from webhook.cluster.watch import Pace
+
+    try:
+        api = connect(kubeconfig, context)
+    except ConfigurationError as error:
+        raise SourceError(str(error)) from error
+    mirror = Mirror(api, WatchObserver(observer.registry, observer.log.write, time.monotonic), observer.loaded)
+    return Source(
+        mirror.knowing,
+        lambda: mirror.missing,
+        lambda stop: mirror.start(stop, Pace(stop.wait, time.monotonic, random.random)),  # noqa: S311 - only spreads load
+    )

@@ -1,0 +1,1 @@
+"""What the cluster says: lists and watches come in here, one immutable snapshot goes out; nothing is written."""
