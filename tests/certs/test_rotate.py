@@ -310,6 +310,16 @@ def test_while_a_client_will_not_follow_the_old_ca_goes_on_signing(world: World)
     assert world.authorities() != (first,)
 
 
+def test_a_ca_that_has_ended_signs_no_more(world: World) -> None:
+    world.elapsed += 4 * YEAR
+    told = [world.step().reason.partition(":")[0] for _ in range(4)]
+
+    assert told == ["another CA was made", "the bundle was written", "the next CA waits", "the next CA waits"]
+    work(world, 10)
+    world.settle()
+    world.assert_healthy()
+
+
 @pytest.mark.parametrize(
     ("hosts", "complaint"), [((), "at least one host"), (("a:8443",), 'host "a:8443" is neither a DNS name')]
 )
