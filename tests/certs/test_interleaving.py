@@ -127,4 +127,4 @@ class Cluster(RuleBasedStateMachine):
 
 
 TestCluster = Cluster.TestCase
-TestCluster.settings = settings(max_examples=40, stateful_step_count=25)
+TestCluster.settings = settings(max_examples=15, stateful_step_count=25)
