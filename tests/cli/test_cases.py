@@ -98,6 +98,13 @@ PASSING = {
   namespaceLabels: {level: high}
   finds: [{rule: backoffLimit, path: spec.backoffLimit}]
 """,
+    "a value of another type, of which the rules say nothing": """\
+- name: mistyped
+  object:
+    {apiVersion: batch/v1, kind: CronJob, spec: {concurrencyPolicy: [Forbid], jobTemplate: {spec: {backoffLimit: 1}}}}
+  namespaceLabels: {level: high}
+  finds: [{rule: manifest, path: spec.concurrencyPolicy}]
+""",
     "what no API server takes": CASE.replace("nightly.yaml", "{apiVersion: batch/v1beta1, kind: CronJob}")
     + "  namespace: team-a\n  finds: [{rule: manifest, path: apiVersion}, {rule: concurrencyPolicy}]\n",
 }

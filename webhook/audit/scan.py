@@ -9,8 +9,8 @@ from policies.defaulting import defaults
 from policies.engine import evaluate
 from policies.fields import lookup
 from policies.rule import Finding
-from policies.selection import Selection, Snapshot
-from policies.verdict import Defaulting, Failure, Verdict
+from policies.selection import NOBODY, Selection, Snapshot, Subject
+from policies.verdict import Before, Defaulting, Failure, Verdict
 from policies.workload import Workload
 from webhook.admission.cure import best_cure_first
 from webhook.audit.manifest import faults, kind_of
@@ -37,18 +37,22 @@ class Judged(NamedTuple):
 
 
 class Judge(NamedTuple):
-    """What manifests are judged by; an object that names no namespace is in this one."""
+    """What manifests are judged by; an object that names no namespace is in this one.
+
+    Files and scans have no user; a case of an admin's own may name one as ``subject``.
+    """
 
     snapshot: Snapshot
     at: datetime
     namespace: str = ""
+    subject: Subject = NOBODY
 
     def select(self, job: Workload) -> Selection:
-        """Collect what an object is judged by: files and scans have no user."""
-        return self.snapshot.select(job, at=self.at)
+        """Collect what an object is judged by."""
+        return self.snapshot.select(job, self.subject, self.at)
 
-    def judge(self, document: Document) -> Judged | None:
-        """Judge what a document holds; None where that is no Job and no CronJob.
+    def judge(self, document: Document, old: dict[str, Any] | None = None) -> Judged | None:
+        """Judge what a document holds, as an update if there is an old one; None where it is no Job and no CronJob.
 
         What is absent counts as absent provably, as ``kubectl apply`` would send it; defaults that would be written
         are written first, and the object after them is judged.
@@ -56,22 +60,26 @@ class Judge(NamedTuple):
         kind = kind_of(document.value)
         if kind is None:
             return None
-        raw = document.value if document.value.get("kind") == kind else {**document.value, "kind": kind}
-        job = Workload(raw, self._home(raw))
-        result = defaults(job, self.select)
-        verdict = evaluate(result.job, result.selection)
+        job = self._view(document.value)
+        before = self._before(old)
+        result = defaults(job, self.select, before)
+        verdict = evaluate(result.job, result.selection, before)
         wrong = tuple(faults(document.value, kind))
         told = {fault.path for fault in wrong}  # where rules see no value, since it is of another type
         shown = tuple(
-            best_cure_first(result.job, self._evaluate, violation)
+            best_cure_first(result.job, lambda other: evaluate(other, self.select(other), before), violation)
             for violation in verdict.violations
             if violation.finding.path not in told
         )
         return Judged(document, job, wrong, result, structs.replace(verdict, violations=shown))
 
-    def _evaluate(self, job: Workload) -> Verdict:
-        return evaluate(job, self.select(job))
+    def _before(self, old: dict[str, Any] | None) -> Before | None:
+        if old is None:
+            return None
+        was = self._view(old)
+        return Before(was, self.select(was))
 
-    def _home(self, raw: dict[str, Any]) -> str:
-        own = lookup(raw, ("metadata", "namespace"))
-        return own if isinstance(own, str) and own else self.namespace
+    def _view(self, raw: dict[str, Any]) -> Workload:
+        own, kind = lookup(raw, ("metadata", "namespace")), kind_of(raw)
+        named = raw if raw.get("kind") == kind else {**raw, "kind": kind}
+        return Workload(named, own if isinstance(own, str) and own else self.namespace)

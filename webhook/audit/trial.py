@@ -5,18 +5,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from policies.defaulting import defaults
-from policies.engine import evaluate
 from policies.fields import mapping, render
 from policies.rule import Action
-from policies.selection import Selection, Snapshot, Subject
+from policies.selection import Snapshot, Subject
 from policies.strict import InvalidObjectError, decode
-from policies.verdict import Before, Defaulting, Verdict
+from policies.verdict import Defaulting
 from policies.workload import Workload
 from webhook.admission.message import Told
 from webhook.audit.cases import KIND, Came, Case, Found, Set, Suite, differences
-from webhook.audit.manifest import faults, kind_of
+from webhook.audit.manifest import kind_of
 from webhook.audit.reports import MANIFEST
+from webhook.audit.scan import Judge, Judged
 from webhook.files import Document, Unreadable, read_paths
 from webhook.snapshots import collect, ready, ready_names
 from webhook.text.places import Place
@@ -82,24 +81,17 @@ def _fault(document: Document, error: InvalidObjectError) -> Unreadable:
 
 
 def _try(case: Case, setting: _Setting) -> Came:
-    job = Workload(_manifest(case.object, setting.folder, "object"), case.namespace or "")
-    snapshot = _snapshot(case, setting, job.namespace)
-    subject, at = Subject(case.user, case.groups), case.at or setting.now
-
-    def select(job: Workload) -> Selection:
-        return snapshot.select(job, subject, at)
-
-    before = None
-    if case.old is not None:
-        old = Workload(_manifest(case.old, setting.folder, "old"), case.namespace or "")
-        before = Before(old, select(old))
-    result = defaults(job, select, before)
-    verdict = evaluate(result.job, result.selection, before)
+    manifest = _manifest(case, case.object, setting.folder, "object")
+    old = None if case.old is None else _manifest(case, case.old, setting.folder, "old")
+    snapshot = _snapshot(case, setting, Workload(manifest).namespace)
+    judge = Judge(snapshot, case.at or setting.now, subject=Subject(case.user, case.groups))
+    judged = judge.judge(Document("", manifest, Place(0, 0)), old)
+    assert judged is not None  # noqa: S101 - _manifest takes nothing else
     return Came(
-        found=(*_faults(job), *_findings(result.job, verdict)),
-        written=tuple(_written(result)),
-        excepted=frozenset(skip.clause.rule.key for skip in verdict.skips),
-        crashed=frozenset(failure.clause.rule.key for failure in (*result.failures, *verdict.failures)),
+        found=(*_faults(judged), *_findings(judged)),
+        written=tuple(_written(judged.result)),
+        excepted=frozenset(skip.clause.rule.key for skip in judged.verdict.skips),
+        crashed=frozenset(failure.clause.rule.key for failure in judged.failures),
     )
 
 
@@ -115,8 +107,8 @@ def _snapshot(case: Case, setting: _Setting, namespace: str) -> Snapshot:
     return collection.snapshot()
 
 
-def _manifest(given: dict[str, Any] | str, folder: Path, key: str) -> dict[str, Any]:
-    """Take the Job or CronJob that stands there, or that is in a file."""
+def _manifest(case: Case, given: dict[str, Any] | str, folder: Path, key: str) -> dict[str, Any]:
+    """Take the Job or CronJob that stands there, or that is in a file, into the case's namespace."""
     if isinstance(given, dict):
         found = [given]
     else:
@@ -129,19 +121,23 @@ def _manifest(given: dict[str, Any] | str, folder: Path, key: str) -> dict[str, 
     if len(jobs) != 1:
         where = f"{given} holds {len(jobs)} of them" if isinstance(given, str) else "this is none"
         raise InvalidObjectError((key,), f"{key} takes one Job or CronJob, and {where}")
-    return {**jobs[0], "kind": kind_of(jobs[0])}
+    (job,) = jobs
+    metadata = job.get("metadata", {})
+    if case.namespace is None or not isinstance(metadata, dict):
+        return job
+    return {**job, "metadata": {**metadata, "namespace": case.namespace}}
 
 
-def _faults(job: Workload) -> Iterator[Found]:
-    for fault in faults(job.raw, str(job.kind)):
+def _faults(judged: Judged) -> Iterator[Found]:
+    for fault in judged.faults:
         path = render(fault.path)
         yield Found(MANIFEST, frozenset({path}), Action.DENY, f"{path} {fault.found}; allowed: {fault.allowed}")
 
 
-def _findings(job: Workload, verdict: Verdict) -> Iterator[Found]:
-    for violation in verdict.violations:
+def _findings(judged: Judged) -> Iterator[Found]:
+    for violation in judged.verdict.violations:
         paths = frozenset({render(violation.finding.path), violation.key[1]})
-        yield Found(violation.rule, paths, violation.action, Told(job, violation).statement)
+        yield Found(violation.rule, paths, violation.action, Told(judged.result.job, violation).statement)
 
 
 def _written(result: Defaulting) -> Iterator[Set]:
