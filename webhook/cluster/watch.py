@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, Protocol, TypeVar
 
 from msgspec import DecodeError, Raw, Struct, field, json
 
-from webhook.cluster.api import OK, SILENT, Api, ApiError, Status
+from webhook.cluster.api import JSON, NOT_FOUND, OK, SILENT, Api, ApiError, Status
 from webhook.cluster.kinds import Item, Kind, Meta
 from webhook.cluster.observe import WatchObserver
 
@@ -28,7 +28,6 @@ MOST_ASKED: Final = 60.0  # seconds that an API server may ask us to wait
 LOOK_SECONDS: Final = 5.0  # for a kind that is not there
 TRIES: Final = 3  # in a row: until then a kind that was there is hidden, not gone
 MOST_BYTES: Final = 16 * 1024 * 1024  # of one event: an object of 1.5 MiB, with room
-NOT_FOUND: Final = 404
 GONE: Final = 410
 BUSY: Final = frozenset({0, 429, 503})  # answers, or none, that say nothing of the version that was asked for
 
@@ -183,9 +182,6 @@ class ListWatch:
             self._observer.installed(self._kind.name, there=False)
             self._observer.heard(self._kind.name)
         return LOOK_SECONDS * (1 + self._pace.chance()) / 2
-
-
-JSON: Final = "application/json"
 
 
 def _accept(form: str) -> str:
