@@ -26,7 +26,7 @@ class Program:
         self.held = 0
         self.refusals: list[tuple[int, str]] = []
         settings["limits"] = Limits(**settings.get("limits", {}))
-        for name in ("tls_cert", "tls_key"):
+        for name in {"tls_cert", "tls_key", "client_ca"} & settings.keys():
             settings[name] = Path(settings[name])
         for name in ("listen", "status_listen"):
             settings[name] = tuple(settings.get(name, ("127.0.0.1", 0)))

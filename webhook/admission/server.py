@@ -38,6 +38,7 @@ class ServerSettings:
     status_listen: tuple[str, int]
     tls_cert: Path
     tls_key: Path
+    client_ca: Path | None = None  # whose certificates are demanded of clients
     threads: int = 32  # requests that may wait for something at one time
     drain_seconds: float = 5  # after SIGTERM, while clients learn that it goes and are served as before
     finish_seconds: float = 10  # after that, for requests in flight
@@ -54,7 +55,7 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings, self._log = settings, settings.log
-        self._certificate = Certificate(settings.tls_cert, settings.tls_key, settings.log)
+        self._certificate = Certificate(settings.tls_cert, settings.tls_key, settings.log, settings.client_ca)
         self._listener, self._status_listener = _listen(settings.listen), _listen(settings.status_listen)
         self._ports: tuple[Port, ...] = ()
         self._exit_code = 0

@@ -30,12 +30,13 @@ class ServerError(Exception):
 class Certificate:
     """The serving certificate as two PEM files: its chain, and its unencrypted key.
 
+    Where ``client_ca`` is given, only a peer with a certificate signed by one of the CAs in that PEM file is served.
     ``context`` serves it over TLS 1.2 and 1.3; ``not_after`` is when it ends, in seconds since 1970. Raises ServerError
     where the files cannot be served at the start.
     """
 
-    def __init__(self, chain: Path, key: Path, log: Logger) -> None:
-        self._chain, self._key, self._log = chain, key, log
+    def __init__(self, chain: Path, key: Path, log: Logger, client_ca: Path | None = None) -> None:
+        self._chain, self._key, self._client_ca, self._log = chain, key, client_ca, log
         self._stamp = self._look()
         try:
             self.context, self.not_after = self._load()
@@ -59,7 +60,7 @@ class Certificate:
     def _look(self) -> Stamp:
         """Tell one state of the files from another, also where Kubernetes swaps a symbolic link above them."""
         try:
-            states = [path.stat() for path in (self._chain, self._key)]
+            states = [path.stat() for path in (self._chain, self._key, self._client_ca) if path]
         except OSError:
             return ()
         return tuple((state.st_ino, state.st_mtime_ns, state.st_size) for state in states)
@@ -74,13 +75,16 @@ class Certificate:
             context.load_cert_chain(self._chain, self._key, password="")  # an encrypted key would ask the terminal
         except ssl.SSLError as error:
             raise ValueError(_WORDS.get(error.reason or "", "the certificate or the key is damaged")) from error
+        if self._client_ca:
+            _demand(context, self._client_ca)
         return context, _end(chain)
 
     def _complaint(self, error: OSError | ValueError) -> str:
         why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        clients = ", and the PEM certificates of the CAs that sign those of clients" if self._client_ca else ""
         return (
             f"TLS certificate {self._chain} with key {self._key} cannot be served: {why}; "
-            "give a PEM certificate chain, the server's own certificate first, and its unencrypted PEM key"
+            f"give a PEM certificate chain, the server's own certificate first, and its unencrypted PEM key{clients}"
         )
 
 
@@ -92,6 +96,17 @@ def _check(chain: str, key: str) -> None:
         raise ValueError("the key file holds no PEM private key")
     if _ENCRYPTED.search(key):
         raise ValueError("the key is encrypted")
+
+
+def _demand(context: ssl.SSLContext, client_ca: Path) -> None:
+    """Serve only peers whose certificate one of these CAs signed; raises ValueError in words."""
+    if not _PEM.search(client_ca.read_text("utf-8", errors="replace")):
+        raise ValueError(f"{client_ca} holds no PEM certificate")
+    try:
+        context.load_verify_locations(client_ca)
+    except ssl.SSLError as error:
+        raise ValueError(f"{client_ca} is damaged") from error
+    context.verify_mode = ssl.CERT_REQUIRED
 
 
 def _end(chain: str) -> float:
