@@ -47,6 +47,7 @@ AGAIN = {"multiple": True}
 @option("--context", "Which of the kubeconfig's contexts.", type=str)
 @option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
+@option("--client-ca", "Serve only clients with a certificate by one of these CAs (PEM).", type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())
 @option("--status-listen", "Where /livez, /readyz and /metrics are.", default="0.0.0.0:8081", type=Address())
 @option("--exempt-namespace", "Judge nothing in this namespace; repeatable.", type=Name(), **AGAIN)
