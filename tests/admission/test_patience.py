@@ -58,7 +58,7 @@ def test_no_more_than_half_of_the_time_there_is_goes_into_waiting(timeout: str, 
 @pytest.mark.parametrize(("after", "waited"), [(0, [0]), (0.2, [0, 0.2])])
 def test_a_namespace_that_becomes_known_is_judged_by_what_knows_it(after: float, waited: list[float]) -> None:
     cluster = Cluster(after)
-    context = patient(cluster.knowing, Settings(), lambda: AT)(asked(), "400ms")
+    context = patient(cluster.knowing, Settings(), lambda: AT)(asked(), lambda: "400ms")
     assert (context.snapshot, context.at) == (KNOWN, AT)
     assert waited == cluster.waited
 
@@ -66,13 +66,13 @@ def test_a_namespace_that_becomes_known_is_judged_by_what_knows_it(after: float,
 def test_a_namespace_that_stays_unknown_is_put_off() -> None:
     cluster = Cluster(9)
     with pytest.raises(UnknownNamespaceError, match=r"^namespace team-a is not known to Batchwarden yet; try again$"):
-        patient(cluster.knowing, Settings(), lambda: AT)(asked(), "5s")
+        patient(cluster.knowing, Settings(), lambda: AT)(asked(), lambda: "5s")
     assert cluster.waited == [0, MOST_SECONDS]
 
 
 def test_what_is_not_judged_is_not_put_off() -> None:
     cluster = Cluster(9)
-    patient(cluster.knowing, Settings(exempt_namespaces=("team-a",)), lambda: AT)(asked(), "5s")
+    patient(cluster.knowing, Settings(exempt_namespaces=("team-a",)), lambda: AT)(asked(), lambda: "5s")
     assert cluster.waited == [0]
 
 

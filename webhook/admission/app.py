@@ -29,7 +29,7 @@ def create_app(context: Asking, observer: Observer) -> Flask:
     def answer(webhook: str, door: Door) -> Response:
         start = perf_counter()
         asked = review.read(request.get_data(cache=False), request.content_type)
-        decision = door(asked, context(asked, request.args.get("timeout", "")))
+        decision = door(asked, context(asked, lambda: request.args.get("timeout", "")))
         observer.decided(webhook, asked, decision, perf_counter() - start)
         return Response(review.write(asked, decision), mimetype="application/json")
 

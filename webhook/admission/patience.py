@@ -23,8 +23,8 @@ _DURATION: Final = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,9})?)(ms|s)")  # as Go w
 
 Knowing: TypeAlias = Callable[[str, float], Snapshot | None]
 """Gives a snapshot that knows a namespace, within some seconds."""
-Asking: TypeAlias = Callable[[AdmissionRequest, str], Context]
-"""Gives what decides a request that came with a ``?timeout=``; raises UnknownNamespaceError."""
+Asking: TypeAlias = Callable[[AdmissionRequest, Callable[[], str]], Context]
+"""Gives what decides a request, whose ``?timeout=`` is read only if it has to wait; raises UnknownNamespaceError."""
 
 
 class UnknownNamespaceError(Exception):
@@ -34,12 +34,12 @@ class UnknownNamespaceError(Exception):
 def patient(knowing: Knowing, settings: Settings, clock: Callable[[], datetime]) -> Asking:
     """Make what decides out of snapshots."""
 
-    def ask(request: AdmissionRequest, timeout: str) -> Context:
+    def ask(request: AdmissionRequest, timeout: Callable[[], str]) -> Context:
         snapshot = knowing(request.namespace, 0)
         if snapshot is None and exemption(request, settings):
             snapshot = NOT_ASKED
         if snapshot is None:
-            snapshot = knowing(request.namespace, patience(timeout))
+            snapshot = knowing(request.namespace, patience(timeout()))
         if snapshot is None:
             raise UnknownNamespaceError(
                 f"namespace {quoted(request.namespace)} is not known to Batchwarden yet; try again"
