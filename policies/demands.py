@@ -103,11 +103,13 @@ class Quantities(Struct, frozen=True):
         if self.low is None:
             return
         low, high = _terms(params, (self.low, self.high))
-        each, most = f"string({low.value}[name])", f"string({high.value}[name])"
-        known = f"!(name in {high.value}) || !isQuantity({each}) || !isQuantity({most})"
+        each, most = (
+            f"(type({at}) == int ? quantity('0').add(int({at})) : quantity({at}))"
+            for at in (f"{low.value}[name]", f"{high.value}[name]")
+        )
         yield {
-            "rule": f"{low.absent}{high.absent}{low.value}.all(name, {known}"
-            f" || quantity({each}).compareTo(quantity({most})) <= 0)",
+            "rule": f"{low.absent}{high.absent}{low.value}.all(name, !(name in {high.value})"
+            f" || {each}.compareTo({most}) <= 0)",
             "message": f"an amount in {low.key} is over that of the same resource in {high.key}; lower it",
             "fieldPath": f".{low.key}",
         }

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from policies import quantity
 from policies.fields import NOTHING, Path, mapping, sequence
-from policies.rule import Default, Finding, LimitRange, missing
+from policies.rule import Default, Finding, Gap, LimitRange, missing
 from policies.workload import Amount, Container, Workload, amounts
 
 MEBI = Decimal(2**20)
@@ -143,6 +143,12 @@ def far_below(share: Share, bound: Share, ratio: float) -> Iterator[Finding]:
     yield Finding(path=share.path, found=f"is {share.amount}, the limit {bound.amount}", allowed=f"at least {least}",
                   why="A node full of such Pods cannot keep its promises.", fix=Default(share.path, least),
                   excess=("ratio", held / asked if asked else inf))  # fmt: skip
+
+
+def gaps(part: str, wanted: Mapping[str, Amount] | None) -> Iterator[Gap]:
+    """Name the fields of limits or requests that are to be written, in each container."""
+    for resource, amount in (wanted or NOTHING).items():
+        yield Gap(("container", "resources", part, resource), amount)
 
 
 def resources(*named: Iterable[str] | None) -> list[str]:

@@ -24,11 +24,16 @@ Quantity: TypeAlias = Annotated[
     Annotated[str, Meta(min_length=1, max_length=32, extra_json_schema={"pattern": f"^ *{GRAMMAR.pattern} *$"})] | int,
     Meta(
         extra={"allowed": 'a quantity, e.g. 512Mi or "0.5"'},  # no field of a custom resource is fraction or text
-        extra_json_schema=cel(("isQuantity(string(self))", f"not a quantity; write {ALLOWED}, e.g. 512Mi")),
+        extra_json_schema=cel(
+            ("type(self) == int || isQuantity(self)", f"not a quantity; write {ALLOWED}, e.g. 512Mi")
+        ),
     ),
 ]
-Amounts: TypeAlias = Annotated[dict[Text, Quantity], Meta(min_length=1, max_length=16)]
-"""Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``."""
+Amounts: TypeAlias = Annotated[dict[Text, Quantity], Meta(min_length=1, max_length=15)]
+"""Resource name to Kubernetes quantity, e.g. ``{"memory": "512Mi"}``.
+
+Kubernetes 1.33 takes each amount for 3 MiB of text: no more than 15 may be compared there, and none by ``string()``.
+"""
 
 
 class Action(StrEnum):
@@ -100,6 +105,20 @@ class Default(NamedTuple):
     def writes(self) -> tuple[tuple[Path, Any], ...]:
         """List all that is written together."""
         return ((self.path, self.value), *self.also)
+
+
+class Gap(NamedTuple):
+    """A field that a rule writes where nobody said anything, and the value; None: it is not written after all.
+
+    ``path`` begins with what holds the field: ``metadata``, ``cronJob`` for its spec, ``job`` and ``pod`` for theirs,
+    be they in a template or not, ``container`` for each one, init containers included. ``where`` is CEL on ``job``,
+    ``pod``, ``container``, ``schedule``, ``owned`` (by a controller) and what match conditions know: true wherever the
+    rule writes.
+    """
+
+    path: tuple[str, ...]
+    value: Any
+    where: str = ""
 
 
 class Finding(Struct, frozen=True, kw_only=True, gc=False):
@@ -185,6 +204,7 @@ def not_allowed(
 P = TypeVar("P", bound=RuleParams)
 Check: TypeAlias = Callable[[Workload, P, Facts], Iterable[Finding]]
 Defaults: TypeAlias = Callable[[Workload, P, Facts], Iterable[Default]]
+Gaps: TypeAlias = Callable[[P], Iterable[Gap]]
 
 
 class Phase(IntEnum):
@@ -200,8 +220,9 @@ class Phase(IntEnum):
 class Rule(Struct, Generic[P], frozen=True):
     """A rule: its page (the module's docstring), its parameters, and one or two pure functions.
 
-    ``stops_work`` marks defaults that can stop or skip work, as deadlines do; ``refusable`` a rule that finds what the
-    API server's own validation refuses too.
+    ``stops_work`` marks defaults that can stop or skip work, as deadlines do. ``gaps`` are all fields that ``defaults``
+    may write; ``refusable`` is CEL, as in a gap, true of whatever the rule finds that the API server's own validation
+    refuses too: the API server may call us by these alone, and what they leave out is lost.
     """
 
     module: str
@@ -215,7 +236,8 @@ class Rule(Struct, Generic[P], frozen=True):
     since: str = "0.1"
     phase: Phase = Phase.REST
     stops_work: bool = False
-    refusable: bool = False
+    gaps: Gaps[P] | None = None
+    refusable: str = ""
     key: str = ""
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 A ``Snapshot`` is everything that decides, at one moment; it is never changed, only replaced whole.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from fnmatch import fnmatchcase
 from itertools import chain
@@ -28,6 +28,8 @@ class Subject(Struct, frozen=True):
 NOBODY = Subject()
 NO_FACTS = Facts()
 NO_OWNERS: Mapping[tuple[str, str], Mapping[str, str]] = {}
+# https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
+NAME_LABEL = "kubernetes.io/metadata.name"
 
 
 class Selection(Struct, frozen=True):
@@ -110,6 +112,22 @@ MOST_MET = 64  # combinations of conditional policies remembered for each scope:
 MEMO = 20_000  # scopes remembered; namespaces are few, but anybody who reaches the port may name one
 
 
+class Near:
+    """Policies by name, for the many exceptions that name some."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        """Sort them."""
+        self._by_name: dict[str, list[Policy]] = {}
+        for policy in policies:
+            self._by_name.setdefault(policy.name, []).append(policy)
+
+    def named_by(self, exception: BatchPolicyException) -> list[Policy]:
+        """List the policies that an exception names, of the cluster and of its namespace."""
+        named = (self._by_name.get(name, ()) for name in dict.fromkeys(exception.spec.policies))
+        homes = {"", exception.metadata.namespace}
+        return [policy for found in named for policy in found if policy.namespace in homes]
+
+
 class Snapshot:
     """Policies, exceptions, and what is known of namespaces: name to labels, and name to what its LimitRanges say.
 
@@ -128,13 +146,22 @@ class Snapshot:
         self.policies = tuple(sorted(policies, key=lambda each: (not each.namespace, each.namespace, each.name)))
         self.namespaces, self.owners = namespaces, owners
         self._facts = {name: Facts(limits) for name, limits in limit_ranges.items()}
+        self.exceptions = tuple(exceptions)
         self._exceptions: dict[str, list[BatchPolicyException]] = {}
-        for exception in exceptions:
+        for exception in self.exceptions:
             self._exceptions.setdefault(exception.metadata.namespace, []).append(exception)
         self._conditionals = [
             Conditional(policy, clauses_of(policy, rank), rank) for rank, policy in enumerate(self.policies)
         ]
         self._scopes: dict[str, Scope] = {}
+
+    def binding(self, namespace: str) -> tuple[Policy, ...]:
+        """List the policies that concern a namespace, whatever the object."""
+        return tuple(each.policy for each in self._concerning(namespace))
+
+    def facts(self, namespace: str) -> Facts:
+        """Give what rules may know of a namespace."""
+        return self._facts.get(namespace, NO_FACTS)
 
     def select(self, job: Workload, subject: Subject = NOBODY, at: datetime | None = None) -> Selection:
         """Collect what an object is judged by; without a moment no exception counts."""
@@ -142,10 +169,18 @@ class Snapshot:
         exceptions = self._exceptions.get(job.namespace, ())
         return Selection(
             self.scope(job.namespace).clauses(labels, subject),
-            self._facts.get(job.namespace, NO_FACTS),
+            self.facts(job.namespace),
             tuple(each for each in exceptions if any(each.spec.selector.matches(own) for own in labels)),
             at,
         )
+
+    def remarks(self) -> Iterator[str]:
+        """Say which exceptions name a policy that is not here, or a rule that no policy they name has."""
+        near = Near(self.policies)
+        for exception in self.exceptions:
+            home = f"{exception.metadata.namespace}/{exception.metadata.name}"
+            for _, text in exception.unmet(near.named_by(exception)):
+                yield f"exception {home}: {text}"
 
     def scope(self, namespace: str) -> Scope:
         """Sort the policies that concern a namespace; one that is not known exists without labels."""
@@ -165,8 +200,7 @@ class Snapshot:
         return (job.labels,) if theirs is None else (job.labels, theirs)
 
     def _concerning(self, namespace: str) -> list[Conditional]:
-        # https://kubernetes.io/docs/reference/labels-annotations-taints/#kubernetes-io-metadata-name
-        labels = {**self.namespaces.get(namespace, NOTHING), "kubernetes.io/metadata.name": namespace}
+        labels = {**self.namespaces.get(namespace, NOTHING), NAME_LABEL: namespace}
         return [
             each
             for each in self._conditionals

@@ -69,6 +69,10 @@ def deadline(job: Workload) -> Field[int]:
     return each if each.written else whole
 
 
+NAMES_HOURS: Final = "!schedule.matches('^[^ ]+ [*] [*] [*] [*]$')"
+"""In the CEL of a gap: true wherever ``names_hours`` is, and of little else."""
+
+
 def names_hours(job: Workload) -> bool:
     """Whether it is for ``timeZone`` to say when a CronJob runs."""
     read = schedule(job)

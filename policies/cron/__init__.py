@@ -8,11 +8,13 @@ from policies.cron.changes import ClockChange, clock_changes
 from policies.cron.mistakes import InvalidScheduleError
 from policies.cron.rhythm import Intervals, intervals
 from policies.cron.schedule import Field, Fields, Schedule
-from policies.cron.syntax import parse
+from policies.cron.syntax import PLAIN, parse
 from policies.cron.words import describe, span
-from policies.cron.zones import UnknownTimeZoneError, time_zone
+from policies.cron.zones import COMMON_ZONES, UnknownTimeZoneError, time_zone
 
 __all__ = [
+    "COMMON_ZONES",
+    "PLAIN",
     "ClockChange",
     "Field",
     "Fields",

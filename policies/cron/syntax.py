@@ -41,6 +41,18 @@ _SPACES: Final = re.compile(f"[{SPACE}]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+")
 _ZONE: Final = re.compile(r"(?:CRON_)?TZ=([^ ]*) ")
 
+# For each field what surely can be read, beside stars: a number, and a range from a digit to two.
+_SURE: Final = (
+    "0?[0-9]|[1-5][0-9]|[0-9]-[1-5][0-9]",
+    "0?[0-9]|1[0-9]|2[0-3]|[0-9]-(1[0-9]|2[0-3])",
+    "0?[1-9]|[12][0-9]|3[01]|[1-9]-([12][0-9]|3[01])",
+    "0?[1-9]|1[0-2]|[1-9]-1[0-2]",
+    "[0-6]|1-5|SUN|MON|TUE|WED|THU|FRI|SAT|MON-FRI",
+)
+_LISTS: Final = [f"({part})(,({part})){{0,23}}" for part in (f"[*](/[1-9][0-9]?)?|{sure}" for sure in _SURE)]
+PLAIN: Final = f"^({'|'.join(DESCRIPTORS)}|{' '.join(_LISTS)})$"
+"""A regular expression, for Go as well, of schedules that can be read, without a time zone in them: most, not all."""
+
 
 class _PartError(ValueError):
     """What is wrong with a part of a field, as it follows its quotation."""

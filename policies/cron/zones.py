@@ -21,6 +21,16 @@ CLOSE: Final = 0.8  # how alike names are that are mistaken for each other, from
 OFFSET: Final = re.compile(r"(?:utc|gmt|etc/utc)?([+-])0?([0-9]{1,2})(?::?00)?")
 
 
+COMMON_ZONES: Final = (
+    "America/Chicago", "America/Denver", "America/Los_Angeles", "America/New_York", "America/Sao_Paulo",
+    "America/Toronto", "Asia/Dubai", "Asia/Hong_Kong", "Asia/Jakarta", "Asia/Kolkata", "Asia/Seoul", "Asia/Shanghai",
+    "Asia/Singapore", "Asia/Tokyo", "Australia/Sydney", "Etc/GMT", "Etc/UTC", "Europe/Amsterdam", "Europe/Berlin",
+    "Europe/Istanbul", "Europe/London", "Europe/Madrid", "Europe/Moscow", "Europe/Paris", "Europe/Rome",
+    "Europe/Stockholm", "Europe/Vienna", "Europe/Warsaw", "Europe/Zurich", "GMT", "UTC",
+)  # fmt: skip
+"""Zones that most people name."""
+
+
 class UnknownTimeZoneError(ValueError):
     """No time zone that the API server takes has this name; ``suggestion`` is what was likely meant, or empty."""
 

@@ -24,7 +24,7 @@ from msgspec import Meta
 
 from policies import timing
 from policies.demands import ascending
-from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, missing
+from policies.rule import Default, Facts, Finding, Gap, Range, Rule, RuleParams, missing
 from policies.workload import Workload
 
 WHY = "A run that hangs holds its resources until somebody notices."
@@ -56,4 +56,6 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default(timing.deadline(job).path, params.default_seconds)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", stops_work=True)
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", stops_work=True,
+            gaps=lambda params: [Gap(("job", "activeDeadlineSeconds"), params.default_seconds,
+                                     "!pod.?activeDeadlineSeconds.hasValue()")])  # fmt: skip

@@ -25,7 +25,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies.demands import ascending
-from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
+from policies.rule import Count, Default, Facts, Finding, Gap, Range, Rule, RuleParams
 from policies.workload import Workload
 
 UNASKED = 6  # which Kubernetes fills in; and who asks for more leaves the end to the deadline
@@ -73,4 +73,5 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.job_spec.path, "backoffLimit"), params.default)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability")
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability",
+            gaps=lambda params: [Gap(("job", "backoffLimit"), params.default)])  # fmt: skip

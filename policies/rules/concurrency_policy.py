@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from policies.demands import among
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, not_allowed
+from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, not_allowed
 from policies.workload import Workload
 
 Value = Literal["Allow", "Forbid", "Replace"]
@@ -52,4 +52,5 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.cron_job_spec.path, "concurrencyPolicy"), params.default)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Reliability")
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Reliability",
+            gaps=lambda params: [Gap(("cronJob", "concurrencyPolicy"), params.default)])  # fmt: skip

@@ -23,7 +23,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies.demands import ascending
-from policies.rule import Count, Default, Facts, Finding, Range, Rule, RuleParams
+from policies.rule import Count, Default, Facts, Finding, Gap, Range, Rule, RuleParams
 from policies.workload import Workload
 
 SUCCESSFUL, FAILED = "successfulJobsHistoryLimit", "failedJobsHistoryLimit"
@@ -60,4 +60,6 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
             yield Default((*job.cron_job_spec.path, key), value)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",))
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",),
+            gaps=lambda params: [Gap(("cronJob", SUCCESSFUL), params.default_successful),
+                                 Gap(("cronJob", FAILED), params.default_failed)])  # fmt: skip

@@ -26,13 +26,12 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from policies.pods import is_indexed
+from policies.pods import INDEXED, is_indexed
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
 from policies.workload import Field, Workload
 
-LABEL, CRON_JOB, BASE = 63, 52, 58  # characters: of labels and host names, a CronJob's name, a generateName that counts
-RANDOM: Final = "xxxxx"  # what the API server adds to generateName
-MINUTES: Final = "-30000000"  # what the CronJob controller adds, with 2 characters to spare: minutes since 1970
+LABEL, CRON_JOB, BASE, FIT = 63, 52, 58, 38  # longest label, CronJob's name, generateName; what fits with an index
+TAIL, MINUTES = "xxxxx", "-30000000"  # added to generateName; by the CronJob controller: minutes since 1970, 2 spare
 UNIQUE: Final = re.compile(r"[-.](?=(?:[a-z]*\d){2})[a-z\d]{5,}$|[-.]v?\d+(?:[-.]\d+)+$")  # a date, hash or version
 ONCE = "The same name cannot be applied again, as a Job's template never changes."
 
@@ -47,7 +46,7 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find names that are too long, not of the pattern, or the same each time."""
     given = job.metadata.text("name")
-    field, tail = (given, "") if given.value else (job.metadata.text("generateName"), RANDOM)
+    field, tail = (given, "") if given.value else (job.metadata.text("generateName"), TAIL)
     if not field.value or job.controller:
         return
     yield from _judge_length(job, field, tail)
@@ -67,14 +66,15 @@ def _judge_length(job: Workload, field: Field[str], tail: str) -> Iterator[Findi
     completions = (job.job_spec.integer("completions").value or 0) if is_indexed(job) else 0
     added = MINUTES * cron_job + f"-{completions - 1}" * (completions > 0)
     most = min(LABEL - len(added), CRON_JOB if cron_job else LABEL) - len(tail)
-    over = len(name[:BASE] if tail else name) - most
-    if over > 0 and (added or job.job_spec.raw.get("manualSelector") is not True):  # which keeps names out of labels
+    by = len(name[:BASE] if tail else name) - most
+    if by > 0 and (added or job.job_spec.raw.get("manualSelector") is not True):  # which keeps names out of labels
         refused = not cron_job or len(name) > CRON_JOB
         then = "the API server refuses this" if refused else "no run would ever start"
-        fix = Default(field.path, name[:most].rstrip("-."))
         yield Finding(path=field.path, found=f"has {len(name)} characters", allowed=f"at most {most}", refused=refused,
                       why=f"Host names and labels as {name[:8]}...{tail}{added} end at {LABEL} characters: {then}.",
-                      excess=("over", over), fix=fix, example=True)  # fmt: skip
+                      excess=("over", by), fix=Default(field.path, name[:most].rstrip("-.")), example=True)  # fmt: skip
 
 
-RULE = Rule(__name__, __doc__, Params, check, category="Correctness", refusable=True)
+RULE = Rule(__name__, __doc__, Params, check, category="Correctness",
+    refusable="size(object.metadata.?name.or(object.metadata.?generateName).orValue('')) > (job.?completionMode"
+    f".orValue('') == '{INDEXED}' ? {FIT} : request.kind.kind == 'Job' ? {BASE} : {CRON_JOB - len(TAIL)})")  # fmt: skip

@@ -25,7 +25,7 @@ from msgspec import Meta
 
 from policies.fields import NOTHING, mapping
 from policies.nodes import TOLERATION, Toleration, misfits, selects
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
+from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Text
 from policies.selector import KEYS, Value, check_label
 from policies.workload import Workload
 
@@ -72,4 +72,5 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*spec.path, "tolerations"), [toleration.written for toleration in params.tolerations])
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources")
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", gaps=lambda params: [
+    Gap(("pod", "nodeSelector"), params.node_selector), Gap(("pod", "tolerations"), params.tolerations)])  # fmt: skip

@@ -26,7 +26,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies.fields import mapping, sequence
-from policies.rule import Default, Facts, Finding, Phase, Rule, RuleParams, missing
+from policies.rule import Default, Facts, Finding, Gap, Phase, Rule, RuleParams, missing
 from policies.workload import Workload
 
 FIELD, BESIDE, DISRUPTED = "podFailurePolicy", "podReplacementPolicy", "DisruptionTarget"
@@ -72,9 +72,9 @@ def _retries(job: Workload) -> bool:
 def _ignoring(job: Workload, *rules: object) -> Default:
     # with the status that the API server would fill in: what stands there later is then known to be ours
     ignore = {"action": "Ignore", "onPodConditions": [{"type": DISRUPTED, "status": "True"}]}
-    spec = job.job_spec
-    also = () if spec.raw.get(BESIDE) == "Failed" else (((*spec.path, BESIDE), "Failed"),)
-    return Default((*spec.path, FIELD), {"rules": [ignore, *rules]}, also)
+    also = () if job.job_spec.raw.get(BESIDE) == "Failed" else (((*job.job_spec.path, BESIDE), "Failed"),)
+    return Default((*job.job_spec.path, FIELD), {"rules": [ignore, *rules]}, also)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", phase=Phase.FAILURES)
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Reliability", phase=Phase.FAILURES,
+    gaps=lambda _: [Gap(("job", FIELD), {}, "pod.?restartPolicy.orValue('') == 'Never' && !owned")])  # fmt: skip

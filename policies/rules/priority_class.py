@@ -23,7 +23,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies.demands import among
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, Texts, not_allowed
+from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Texts, not_allowed
 from policies.workload import Workload
 
 Name = Annotated[
@@ -60,4 +60,5 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.pod_spec.path, "priorityClassName"), params.default)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources")
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources",
+            gaps=lambda params: [Gap(("pod", "priorityClassName"), params.default)])  # fmt: skip

@@ -18,17 +18,19 @@ Allowed::
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Annotated
 
 from msgspec import Meta
 
 from policies.fields import NOTHING, mapping
-from policies.rule import Default, Facts, Finding, Phase, Rule, RuleParams, Text
+from policies.rule import Default, Facts, Finding, Gap, Phase, Rule, RuleParams, Text
 from policies.selector import KEY, KEYS, VALUE, check_label
 from policies.workload import Section, Workload
 
 Keys = Annotated[tuple[Annotated[Text, Meta(extra_json_schema=KEY)], ...], Meta(max_length=64)]
 Value = Annotated[str, Meta(min_length=1, max_length=63, extra_json_schema=VALUE)]
+HOLDERS = (("metadata",), ("cronJob", "jobTemplate", "metadata"), ("job", "template", "metadata"))
 Labels = Annotated[dict[Text, Value], Meta(min_length=1, max_length=64, extra_json_schema=KEYS)]
 
 
@@ -40,19 +42,16 @@ class Params(RuleParams, frozen=True):
     templates: Annotated[bool, Meta(description="Ask the same of the Jobs and Pods that it makes.")] = False
 
     def __post_init__(self) -> None:
-        """Refuse labels that the API server would refuse."""
         for key, value in {**dict.fromkeys(self.keys, ""), **(self.defaults or {})}.items():
-            check_label(key, value)
+            check_label(key, value)  # what the API server would refuse
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find labels that are missing, or that say nothing."""
-    for holder in _holders(job, params):
-        labels = mapping(holder.raw.get("labels"))
-        for key in params.keys:
-            value = labels.get(key)
-            if type(value) is not str or not value:
-                yield _finding(holder, key, value, params)
+    for holder, key in product(_holders(job, params), params.keys):
+        value = mapping(holder.raw.get("labels")).get(key)
+        if type(value) is not str or not value:
+            yield _finding(holder, key, value, params)
 
 
 def _finding(holder: Section, key: str, value: object, params: Params) -> Finding:
@@ -64,9 +63,8 @@ def _finding(holder: Section, key: str, value: object, params: Params) -> Findin
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
     """Write the labels that are not there."""
-    for holder in _holders(job, params):
-        for key, value in (params.defaults or NOTHING).items():
-            yield Default((*holder.path, "labels", key), value)
+    for holder, (key, value) in product(_holders(job, params), (params.defaults or NOTHING).items()):
+        yield Default((*holder.path, "labels", key), value)
 
 
 def _holders(job: Workload, params: Params) -> Iterator[Section]:
@@ -77,4 +75,6 @@ def _holders(job: Workload, params: Params) -> Iterator[Section]:
         yield job.job_spec.section("template").section("metadata")
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, phase=Phase.LABELS)
+RULE = Rule(__name__, __doc__, Params, check, defaults, phase=Phase.LABELS, gaps=lambda params: [
+    Gap((*holder, "labels", key), value) for holder, (key, value) in product(
+        HOLDERS[: None if params.templates else 1], (params.defaults or NOTHING).items())])  # fmt: skip

@@ -26,7 +26,7 @@ from msgspec import Meta
 from policies import quantity
 from policies.demands import quantities
 from policies.fields import NOTHING
-from policies.resources import EXAMPLES, fits, lacking, limit, over, resources, with_request
+from policies.resources import EXAMPLES, fits, gaps, lacking, limit, over, resources, with_request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Amount, Container, Workload
 
@@ -61,8 +61,7 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 
 def _wanted(container: Container, resource: str, params: Params) -> Mapping[str, Amount] | None:
     asked = container.requests.get(resource)
-    amount = (params.defaults or EXAMPLES).get(resource, 0)
-    if asked is not None and quantity.parse(asked) > quantity.parse(amount):
+    if asked is not None and quantity.parse(asked) > quantity.parse((params.defaults or EXAMPLES).get(resource, 0)):
         return {resource: min(asked, (params.max or NOTHING).get(resource, asked), key=quantity.parse)}
     return params.defaults
 
@@ -77,4 +76,5 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
             yield Default(share.path, amount)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", severity="high", phase=Phase.LIMITS)
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", severity="high", phase=Phase.LIMITS,
+            gaps=lambda params: gaps("limits", params.defaults))  # fmt: skip

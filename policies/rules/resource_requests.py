@@ -26,7 +26,7 @@ from msgspec import Meta
 from policies import quantity
 from policies.demands import quantities
 from policies.fields import NOTHING, Origin
-from policies.resources import far_below, fits, lacking, limit, over, request, resources
+from policies.resources import far_below, fits, gaps, lacking, limit, over, request, resources
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
 
@@ -76,4 +76,5 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
             yield Default(share.path, amount)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", phase=Phase.REQUESTS)
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Resources", phase=Phase.REQUESTS,
+            gaps=lambda params: gaps("requests", params.defaults))  # fmt: skip

@@ -22,7 +22,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 
 from policies.demands import among
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, not_allowed
+from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, not_allowed
 from policies.workload import Workload
 
 Value = Literal["Never", "OnFailure"]
@@ -59,4 +59,6 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.pod_spec.path, "restartPolicy"), params.default)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, category="Correctness", severity="high", refusable=True)
+RULE = Rule(__name__, __doc__, Params, check, defaults, category="Correctness", severity="high",
+            gaps=lambda params: [Gap(("pod", "restartPolicy"), params.default)],
+            refusable=f"!(pod.?restartPolicy.orValue('') in {[*LEGAL]})")  # fmt: skip

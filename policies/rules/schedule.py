@@ -75,6 +75,5 @@ def _judge(path: Path, timetable: timing.Timetable, least: int | None) -> Iterat
                       fix=fix, example=True, hint=hint)  # fmt: skip
 
 
-RULE = Rule(
-    __name__, __doc__, Params, check, kinds=("CronJob",), category="Correctness", severity="high", refusable=True
-)
+RULE = Rule(__name__, __doc__, Params, check, kinds=("CronJob",), category="Correctness", severity="high",
+            refusable=f"!schedule.matches('{cron.PLAIN}')")  # fmt: skip

@@ -62,4 +62,5 @@ def _finding(path: Path, mended: Mend, why: str, *, refused: bool = False) -> Fi
                    refused=refused)  # fmt: skip
 
 
-RULE = Rule(__name__, __doc__, Params, check, category="Correctness", severity="high", refusable=True)
+RULE = Rule(__name__, __doc__, Params, check, category="Correctness", severity="high",
+            refusable="schedule.matches('[^ -~]')")  # fmt: skip

@@ -27,7 +27,7 @@ from msgspec import Meta, structs
 
 from policies import timing
 from policies.demands import ascending
-from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
+from policies.rule import Default, Facts, Finding, Gap, Range, Rule, RuleParams, Seconds, missing
 from policies.workload import Workload
 
 SHORTEST = 10  # what the page above warns of
@@ -75,4 +75,5 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.cron_job_spec.path, "startingDeadlineSeconds"), params.default_seconds)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Reliability", stops_work=True)
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Reliability", stops_work=True,
+            gaps=lambda params: [Gap(("cronJob", "startingDeadlineSeconds"), params.default_seconds)])  # fmt: skip

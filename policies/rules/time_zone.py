@@ -24,7 +24,7 @@ from msgspec import Meta, structs
 
 from policies import cron, timing
 from policies.demands import among
-from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text, Texts
+from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
 
 
@@ -39,9 +39,7 @@ class Params(RuleParams, frozen=True):
     daylight_saving: Annotated[bool, Meta(description="Find times that a change of clocks skips or doubles.")] = False
 
     def __post_init__(self) -> None:
-        """Refuse a default that the API server, or the rule itself, would find."""
-        if self.default is not None:
-            cron.time_zone(self.default)
+        cron.time_zone(self.default or "UTC")  # refuses what the API server would
         super().__post_init__()
 
 
@@ -77,4 +75,6 @@ def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
         yield Default((*job.cron_job_spec.path, "timeZone"), params.default)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Correctness", refusable=True)
+RULE = Rule(__name__, __doc__, Params, check, defaults, kinds=("CronJob",), category="Correctness",
+            gaps=lambda params: [Gap(("cronJob", "timeZone"), params.default, timing.NAMES_HOURS)],
+            refusable=f"!(object.spec.?timeZone.orValue('UTC') in {[*cron.COMMON_ZONES]})")  # fmt: skip

@@ -24,7 +24,7 @@ from msgspec import Meta, structs
 
 from policies import timing
 from policies.demands import ascending
-from policies.rule import Default, Facts, Finding, Range, Rule, RuleParams, Seconds, missing
+from policies.rule import Default, Facts, Finding, Gap, Range, Rule, RuleParams, Seconds, missing
 from policies.workload import Field, Workload
 
 WHY = "Finished Jobs and their Pods stay until something deletes them."
@@ -76,4 +76,5 @@ def _concerned(job: Workload, params: Params) -> bool:
     return job.controller is None and not (params.skip_managed and job.tracker)
 
 
-RULE = Rule(__name__, __doc__, Params, check, defaults)
+RULE = Rule(__name__, __doc__, Params, check, defaults, gaps=lambda params: [Gap(
+    ("job", "ttlSecondsAfterFinished"), params.default_seconds, "request.kind.kind == 'Job' && !owned")])  # fmt: skip

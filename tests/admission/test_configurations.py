@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from policies.selector import LabelSelector, Requirement
 from webhook.admission.configurations import Endpoint, Registration, match_conditions, webhook_configurations
 from webhook.admission.settings import Settings
 
@@ -44,6 +45,7 @@ COMMON = {
             {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["batchwarden", "kube-system"]}
         ]
     },
+    "objectSelector": {},
     "matchConditions": CONDITIONS,
 }
 BATCH = {"apiGroups": ["batch"], "apiVersions": ["v1"], "scope": "Namespaced"}
@@ -99,6 +101,33 @@ def test_a_registration_says_where_and_how_strictly() -> None:
     assert validating["clientConfig"] == {"url": "https://127.0.0.1:8443/validate", "caBundle": BUNDLE}
     assert (mutating["failurePolicy"], validating["failurePolicy"]) == ("Fail", "Ignore")
     assert (mutating["timeoutSeconds"], validating["timeoutSeconds"]) == (30, 30)
+
+
+def test_a_registration_says_for_whom_and_whose() -> None:
+    selector = LabelSelector(match_labels={"a": "b"}, match_expressions=(Requirement("c", "Exists"),))
+    owner = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": "ours", "uid": "1"}
+    registration = Registration(
+        endpoint=Endpoint(ca=CA),
+        name="second",
+        owner=owner,
+        namespace_selector=selector,
+        object_selector=selector,
+        mutation_condition="!has(object.spec.a)",
+    )
+    written = {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "c", "operator": "Exists"}]}
+    exempt = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["batchwarden"]}
+    mutating, validating = webhook_configurations(registration, Settings())
+    for made in (mutating, validating):
+        assert made["metadata"] == {"name": "second", "ownerReferences": [owner]}
+        (webhook,) = made["webhooks"]
+        assert webhook["objectSelector"] == written
+        assert webhook["namespaceSelector"] == {
+            "matchLabels": {"a": "b"},
+            "matchExpressions": [exempt, *written["matchExpressions"]],
+        }
+    further = {"name": "something-to-write", "expression": "!has(object.spec.a)"}
+    assert mutating["webhooks"][0]["matchConditions"] == [*match_conditions(Settings()), further]
+    assert validating["webhooks"][0]["matchConditions"] == match_conditions(Settings())
 
 
 def test_kubernetes_takes_the_names() -> None:

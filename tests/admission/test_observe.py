@@ -224,7 +224,7 @@ def test_other_events_are_told_and_counted() -> None:
 @pytest.fixture
 def logger() -> Iterator[tuple[logging.Logger, io.BytesIO]]:
     watched, stream = observer()
-    yield watched.logger(), stream
+    yield watched.log.logger(), stream
     assert logging.getLogger("batchwarden.server").handlers == []
 
 

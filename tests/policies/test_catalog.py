@@ -70,7 +70,7 @@ def test_parameters_are_described_in_the_order_of_the_file_the_common_ones_last(
         Parameter("most", "a whole number, at least 0", "", "The most."),
         Parameter("allowed", "a list, each a or b", '["a"]', "Which."),
         Parameter("names", "a list of 1 to 64, each text of 1 to 256 characters", "", "Globs."),
-        Parameter("amounts", 'a mapping of 1 to 16 names, each to a quantity, e.g. 512Mi or "0.5"', "", "How much."),
+        Parameter("amounts", 'a mapping of 1 to 15 names, each to a quantity, e.g. 512Mi or "0.5"', "", "How much."),
         Parameter("strict", "true or false", "false", ""),
     ]
     assert [(each.key, each.values) for each in parameters(RULE)][5:] == [

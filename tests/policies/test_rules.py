@@ -153,7 +153,7 @@ def test_a_rule_has_cases_that_fail_pass_and_default_and_use_each_parameter(rule
     assert len({case.name for case in cases(rule)}) == len(cases(rule)), "two have the same name"
     own = set(rules()[rule].params.__struct_encode_fields__) - {"action", "reason"}
     assert own - {key for case in judged for key in case.params} == set(), "these parameters are in no case"
-    assert any("; refused" in said for case in judged for said in case.says) == rules()[rule].refusable
+    assert any("; refused" in said for case in judged for said in case.says) == bool(rules()[rule].refusable)
     assert set(rules()[rule].kinds) <= {case.kind for case in judged}, "a kind is in no case"
 
 

@@ -42,6 +42,7 @@ def test_a_policy_concerns_the_namespaces_it_selects(selector: Any, namespace: s
     known = {"team-a": {"level": "high"}, "team-b": {}, "forged": {"kubernetes.io/metadata.name": "kube-system"}}
     snapshot = Snapshot([cluster("p", RULE, namespaceSelector=selector)], namespaces=known)
     assert (["p"] if expected else []) == chosen(snapshot, namespace=namespace)
+    assert (["p"] if expected else []) == [policy.name for policy in snapshot.binding(namespace)]
 
 
 @pytest.mark.parametrize(
@@ -269,3 +270,12 @@ def test_a_job_is_matched_by_its_own_labels_or_by_those_of_the_cronjob_that_made
     selection = snapshot.select(Workload(one_off(metadata=metadata)))
     assert expected == [clause.policy.name for clause in selection.clauses.every]
     assert ("theirs" in expected) == bool(selection.exceptions)
+
+
+def test_exceptions_that_name_what_is_not_here_are_told_by_place() -> None:
+    exceptions = [exception(), exception(namespace="team-b"), exception(rules=["schedule"], namespace="team-c")]
+    snapshot = Snapshot([local("p", RULE), local("p", RULE, "team-c"), cluster("other", RULE)], exceptions)
+    assert [*snapshot.remarks()] == [
+        "exception team-b/let-off: there is no policy p here",
+        "exception team-c/let-off: no policy that it names has the rule schedule",
+    ]

@@ -10,11 +10,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import Struct, to_builtins
 
+from policies.cel import quote
+from policies.selector import LabelSelector
 from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
 
-NAME = "batchwarden"
 RULE = {
     "apiGroups": ["batch"],
     "apiVersions": ["v1"],
@@ -22,6 +23,7 @@ RULE = {
     "resources": ["jobs", "cronjobs"],
     "scope": "Namespaced",
 }
+SOMETHING_TO_WRITE = "something-to-write"
 FailurePolicy = Literal["Ignore", "Fail"]
 
 
@@ -45,9 +47,19 @@ class Endpoint(Struct, frozen=True, kw_only=True):
 
 
 class Registration(Struct, frozen=True, kw_only=True):
-    """How the API server calls us; ``timeout_seconds`` is 1 to 30."""
+    """How the API server calls us; ``timeout_seconds`` is 1 to 30.
+
+    The selectors ask more of namespaces and objects than the exemptions do. ``mutation_condition`` is a CEL expression,
+    true where something may have to be written; the empty one is true of everything. ``owner`` is an ownerReference:
+    what goes with that object.
+    """
 
     endpoint: Endpoint
+    name: str = "batchwarden"
+    owner: Mapping[str, str] | None = None
+    namespace_selector: LabelSelector = LabelSelector()
+    object_selector: LabelSelector = LabelSelector()
+    mutation_condition: str = ""
     mutating_failure_policy: FailurePolicy = "Ignore"
     validating_failure_policy: FailurePolicy = "Fail"
     timeout_seconds: int = 5
@@ -57,8 +69,12 @@ def webhook_configurations(
     registration: Registration, settings: Settings
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Make the mutating and the validating webhook configuration."""
+    conditions = match_conditions(settings)
+    if registration.mutation_condition:
+        conditions = [*conditions, _condition(SOMETHING_TO_WRITE, registration.mutation_condition)]
     mutating = {
         **_webhook("mutate", registration, settings),
+        "matchConditions": conditions,
         "failurePolicy": registration.mutating_failure_policy,
         "reinvocationPolicy": "IfNeeded",
     }
@@ -66,8 +82,9 @@ def webhook_configurations(
         **_webhook("validate", registration, settings),
         "failurePolicy": registration.validating_failure_policy,
     }
-    return _configuration("MutatingWebhookConfiguration", mutating), _configuration(
-        "ValidatingWebhookConfiguration", validating
+    return (
+        _configuration("MutatingWebhookConfiguration", registration, mutating),
+        _configuration("ValidatingWebhookConfiguration", registration, validating),
     )
 
 
@@ -79,11 +96,11 @@ def match_conditions(settings: Settings) -> list[dict[str, str]]:
         f" object{owners}.exists(owner, !(owner in oldObject{owners}))"  # an owner may go, as orphan deletion wants it
     )
     made_by_controller = (
-        f"request.userInfo.username == {_string(settings.controller_user)} && request.kind.kind == 'Job' &&"
+        f"request.userInfo.username == {quote(settings.controller_user)} && request.kind.kind == 'Job' &&"
         " object.metadata.?ownerReferences.orValue([])"
         ".exists(owner, owner.kind == 'CronJob' && owner.?controller.orValue(false))"
     )
-    glass = _string(BREAK_GLASS_GROUP)
+    glass = quote(BREAK_GLASS_GROUP)
     return [
         _condition("not-being-deleted", "request.operation == 'CREATE' || !has(object.metadata.deletionTimestamp)"),
         _condition("something-judged-changes", f"request.operation == 'CREATE' || {changed}"),
@@ -102,26 +119,33 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
         "sideEffects": "None",
         "timeoutSeconds": registration.timeout_seconds,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": {
-            "matchExpressions": [{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt}]
-        },
+        "namespaceSelector": _selector(
+            registration.namespace_selector,
+            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt},
+        ),
+        "objectSelector": _selector(registration.object_selector),
         "matchConditions": match_conditions(settings),
     }
 
 
-def _configuration(kind: str, webhook: dict[str, Any]) -> dict[str, Any]:
+def _selector(selector: LabelSelector, *demands: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a selector with further demands as the API server stores it, which is without what is empty."""
+    wanted = [
+        {name: value for name, value in to_builtins(each).items() if value} for each in selector.match_expressions
+    ]
+    written = {"matchLabels": dict(selector.match_labels), "matchExpressions": [*demands, *wanted]}
+    return {name: value for name, value in written.items() if value}
+
+
+def _configuration(kind: str, registration: Registration, webhook: dict[str, Any]) -> dict[str, Any]:
+    owners = {"ownerReferences": [dict(registration.owner)]} if registration.owner else {}
     return {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": kind,
-        "metadata": {"name": NAME},
+        "metadata": {"name": registration.name, **owners},
         "webhooks": [webhook],
     }
 
 
 def _condition(name: str, expression: str) -> dict[str, str]:
     return {"name": name, "expression": expression}
-
-
-def _string(text: str) -> str:
-    """Write a CEL string."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
