@@ -57,10 +57,11 @@ class WatchedFolder:
 
     def _look(self) -> frozenset[Note]:
         """Note name, inode, size and time of each file: a ConfigMap that is mounted changes by a swapped link."""
-        return frozenset(_note(file) for file in find_files(self._paths))
+        return frozenset(note_state(file) for file in find_files(self._paths))
 
 
-def _note(file: Path | Unreadable) -> Note:
+def note_state(file: Path | Unreadable) -> Note:
+    """Tell one state of a file from another."""
     if isinstance(file, Unreadable):
         return str(file), 0, 0, 0
     try:

@@ -10,8 +10,7 @@ import click
 from webhook.audit.inputs import Inputs
 from webhook.audit.scan import Judge
 from webhook.files import Unreadable, legible
-from webhook.options import Name
-from webhook.snapshots import PolicyFilesError, collect, ready, ready_names
+from webhook.snapshots import Collection, PolicyFilesError, collect, ready, ready_names
 
 BUILT_IN: Final = "baseline"
 Command: TypeAlias = Callable[..., Any]
@@ -26,7 +25,7 @@ class By(NamedTuple):
 
 
 def judged_by(command: Command) -> Command:
-    """Give a command the options whose values make a ``By``: ``policies``, ``names`` and ``namespace``."""
+    """Give a command the options whose values make a ``By``: ``policies`` and ``names``."""
     options = (
         click.option(
             "--policies",
@@ -42,9 +41,6 @@ def judged_by(command: Command) -> Command:
             type=click.Choice(ready_names()),
             help=f"A ready policy, in every namespace; repeatable.  [default: {BUILT_IN}, without --policies]",
         ),
-        click.option(
-            "-n", "--namespace", type=Name(), help="Where objects live that name no namespace.  [default: default]"
-        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -57,13 +53,19 @@ def open_judge(by: By, inputs: Inputs, at: datetime) -> tuple[Judge, list[Unread
     Exceptions that name what is not there are told at once.
     Raises PolicyFilesError where the policies cannot be used, or where there are none: all would seem well.
     """
+    collection = collect_named(by)
+    inputs.tell(collection, by.namespace)
+    return Judge(collection.snapshot(), at, by.namespace), collection.faults
+
+
+def collect_named(by: By) -> Collection:
+    """Read the policies that are named, and tell of exceptions that name what is not there; raises PolicyFilesError."""
     collection = collect(by.policies)
     for name in by.names or (() if by.policies else (BUILT_IN,)):
         collection.bind(ready(name))
-    inputs.tell(collection, by.namespace)
     snapshot = collection.snapshot()
     if not snapshot.policies:
         raise PolicyFilesError(f"{legible(str(path))}: there is no policy in it" for path in by.policies)
     for remark in collection.remarks(snapshot):
         click.echo(remark, err=True)
-    return Judge(snapshot, at, by.namespace), collection.faults
+    return collection

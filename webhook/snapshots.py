@@ -6,6 +6,7 @@ known without a cluster.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from policies.objects import (
     EVERYTHING,
     MOST_IN_NAMESPACE,
     TYPES,
+    BatchObject,
     BatchPolicyException,
     ClusterBatchPolicy,
     LimitRangeObject,
@@ -49,7 +51,7 @@ class Collection:
     def __init__(self) -> None:
         self.faults: list[Unreadable] = []
         self._ready: list[Policy] = []
-        self._ours: dict[tuple[str, str, str], Any] = {}
+        self._ours: dict[tuple[str, str, str], BatchObject] = {}
         self._documents: dict[tuple[str, str, str], Document] = {}
         self._tenants = Counter[str]()
         self._namespaces: dict[str, Mapping[str, str]] = {}
@@ -95,13 +97,30 @@ class Collection:
         """Let a ready policy bind every namespace; whether it concerns an object is still for the object's labels."""
         self._ready.append(structs.replace(ready, namespace_selector=EVERYTHING))
 
+    @property
+    def objects(self) -> list[BatchObject]:
+        """List what was taken of our own objects, as they are written."""
+        return list(self._ours.values())
+
+    @property
+    def policies(self) -> list[Policy]:
+        """List the policies, the ready ones first."""
+        return [*self._ready, *(policy(each) for each in self.objects if not isinstance(each, BatchPolicyException))]
+
+    @property
+    def exceptions(self) -> list[BatchPolicyException]:
+        """List the exceptions."""
+        return [each for each in self.objects if isinstance(each, BatchPolicyException)]
+
+    @property
+    def namespaces(self) -> Mapping[str, Mapping[str, str]]:
+        """Give the labels of the namespaces that were taken."""
+        return self._namespaces
+
     def snapshot(self) -> Snapshot:
         """Put together what was taken."""
-        ours = self._ours.values()
-        exceptions = [each for each in ours if isinstance(each, BatchPolicyException)]
-        written = [policy(each) for each in ours if not isinstance(each, BatchPolicyException)]
         limits = {namespace: limit_range(manifests) for namespace, manifests in self._limit_ranges.items()}
-        return Snapshot([*self._ready, *written], exceptions, self._namespaces, limits)
+        return Snapshot(self.policies, self.exceptions, self._namespaces, limits)
 
     def remarks(self, snapshot: Snapshot) -> Iterator[str]:
         """Say, with file, line and column, which exceptions name what is not in the snapshot."""
@@ -130,6 +149,14 @@ class Collection:
 
     def _fault(self, document: Document, path: tuple[str | int, ...], text: str) -> None:
         self.faults.append(Unreadable(document.source, *document.position(path), text))
+
+
+def placed(document: Document, namespace: str) -> Document:
+    """Give one of our objects that names no namespace the one that is meant, as ``kubectl apply -n`` does."""
+    value, metadata = document.value, mapping(document.value).get("metadata")
+    if not is_ours(value) or not isinstance(metadata, dict) or metadata.get("namespace"):
+        return document
+    return replace(document, value={**value, "metadata": {**metadata, "namespace": namespace}})
 
 
 def _place(document: Document, path: tuple[str | int, ...]) -> str:

@@ -173,6 +173,7 @@ def test_json_tells_programs_all_of_it(found: list[Found]) -> None:
         "excepted": 1,
         "failing": 2,
         "skipped": {"Service": 1, "without a kind": 1},
+        "leftOut": {},
     }
     assert [(each["rule"], each["failing"]) for each in cron_job["findings"]] == [
         ("manifest", True), ("imageTag", False), ("activeDeadline", True), ("backoffLimit", False)]  # fmt: skip

@@ -20,9 +20,9 @@ from tests.cluster.controlplane import free_ports, running
 from tests.cluster.serving import COMMAND, ENVIRONMENT, make_certificate
 from tests.policies.cases import base
 from webhook.cluster.kinds import KINDS
+from webhook.cluster.listing import Head, decode_json
 from webhook.cluster.observe import WatchObserver
 from webhook.cluster.store import Store
-from webhook.cluster.watch import Head, decode_json
 
 NAMESPACES, POLICIES, EXCEPTIONS, CRON_JOBS = 10_000, 500, 5_000, 10_000
 API_VERSION = "batchwarden.io/v1alpha1"

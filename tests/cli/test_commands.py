@@ -149,6 +149,7 @@ def test_completion_is_printed_for_each_shell(name: str) -> None:
         ("batchwarden explain ttl", "plain,ttlAfterFinished"),
         ("batchwarden explain restartPolicy --policy single", "plain,singleton-tasks"),
         ("batchwarden policies show non", "plain,non-idempotent-tasks"),
+        ("batchwarden exception job/x --rule back", "plain,backoffLimit"),
         ("batchwarden fix --sug", "plain,--suggested"),
         ("batchwarden check dep", "file,dep"),
         ("batchwarden fix dep", "file,dep"),

@@ -90,11 +90,43 @@ def test_a_change_for_the_worse_is_told_once(
     if content is not None:
         (folder / "tls.crt").write_text(content)
     for _ in range(3):
-        certificate.refresh()
+        certificate.refresh(0)
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     assert record.getMessage().endswith("; the certificate loaded before stays in use")
     assert certificate.context is context
+
+
+def test_a_change_is_served_after_its_delay(folder: Path, ca: KeyPair) -> None:
+    certificate = Certificate(folder / "tls.crt", folder / "tls.key", LOG, delay=10)
+    first, now = certificate.context, datetime.now(UTC).timestamp()
+    certificate.refresh(now)
+    issue(ca, folder, DAY)
+    for seconds in (1, 10.9):
+        certificate.refresh(now + seconds)
+        assert certificate.context is first
+    certificate.refresh(now + 11)
+    assert certificate.context is not first
+
+
+def test_the_last_of_many_changes_is_waited_for(folder: Path, ca: KeyPair) -> None:
+    certificate = Certificate(folder / "tls.crt", folder / "tls.key", LOG, delay=10)
+    first, now = certificate.context, datetime.now(UTC).timestamp()
+    for seconds in (1, 9, 17):
+        issue(ca, folder, DAY)
+        certificate.refresh(now + seconds)
+    certificate.refresh(now + 26.9)
+    assert certificate.context is first
+    certificate.refresh(now + 27)
+    assert certificate.context is not first
+
+
+def test_one_that_has_ended_is_replaced_at_once(folder: Path, ca: KeyPair) -> None:
+    certificate = Certificate(folder / "tls.crt", folder / "tls.key", LOG, delay=10)
+    first = certificate.context
+    issue(ca, folder, 2 * DAY)
+    certificate.refresh(certificate.not_after)
+    assert certificate.context is not first
 
 
 @pytest.mark.parametrize("days", [1, 365, 60 * 365])

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from socket import SHUT_RDWR, socket
 from threading import Event, Thread
 from typing import Any, TypeAlias
@@ -159,3 +160,17 @@ def cut(handler: Handler) -> None:
 def namespace(name: str, labels: Mapping[str, str] | None = None, version: str = "5") -> Object:
     """Return a Namespace as metadata."""
     return {"metadata": {"name": name, "resourceVersion": version, "labels": labels or {}}}
+
+
+def kubeconfig(folder: Path, url: str, **more: Any) -> Path:
+    """Write a kubeconfig with two contexts, of two users."""
+    users = {"one": {"token": "first"}, "two": {"token": "second"}}
+    config: Mapping[str, Any] = {
+        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "users": [{"name": name, "user": user} for name, user in users.items()],
+        "contexts": [{"name": name, "context": {"cluster": "c", "user": name}} for name in users],
+        "current-context": "one",
+    }
+    path = folder / "config"
+    path.write_text(json.dumps({**config, **more}))
+    return path

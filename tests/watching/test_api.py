@@ -1,30 +1,15 @@
 """The API server is found and spoken to as kubectl does it."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.watching.apiserver import api_server, cut, page, status, whole
-from webhook.cluster.api import ApiError, ConfigurationError, connect
+from tests.watching.apiserver import api_server, cut, kubeconfig, page, status, whole
+from webhook.cluster.api import ApiError, ConfigurationError, connect, context_namespace
 
 PATH = "/api/v1/namespaces"
-
-
-def kubeconfig(folder: Path, url: str, **more: Any) -> Path:
-    """Write a kubeconfig with two contexts, of two users."""
-    users = {"one": {"token": "first"}, "two": {"token": "second"}}
-    config: Mapping[str, Any] = {
-        "clusters": [{"name": "c", "cluster": {"server": url}}],
-        "users": [{"name": name, "user": user} for name, user in users.items()],
-        "contexts": [{"name": name, "context": {"cluster": "c", "user": name}} for name in users],
-        "current-context": "one",
-    }
-    path = folder / "config"
-    path.write_text(json.dumps({**config, **more}))
-    return path
 
 
 @pytest.mark.parametrize(("context", "token"), [(None, "Bearer first"), ("two", "Bearer second")])
@@ -35,6 +20,17 @@ def test_a_kubeconfig_says_where_and_who(tmp_path: Path, context: str | None, to
         assert json.loads(connect(path, context).read(PATH, {"a": "b c&"}, "application/json", 5))["items"] == []
         assert server.asked == [(PATH, {"a": "b c&"})]
         assert server.headers[0]["authorization"] == token
+
+
+def test_the_namespace_is_that_of_the_context_or_of_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    contexts = [{"name": name, "context": {"cluster": "c", "user": name, **more}}
+                for name, more in (("one", {}), ("two", {"namespace": "team-a"}))]  # fmt: skip
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1", contexts=contexts)
+    assert (context_namespace(path), context_namespace(path, "two")) == ("default", "team-a")
+    monkeypatch.setattr("webhook.cluster.api.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
+    (tmp_path / "namespace").write_text("team-b\n")
+    monkeypatch.setattr("webhook.cluster.api.IN_CLUSTER_NAMESPACE", tmp_path / "namespace")
+    assert context_namespace() == "team-b"
 
 
 def test_what_leads_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -121,3 +121,11 @@ def test_our_own_error_leaves_it_going() -> None:
 
     with mirrored(listing, naming, fail) as mirror:
         assert mirror.knowing("young", PATIENCE) is not None
+
+
+def test_exceptions_that_name_what_is_not_there_are_told_once_and_when_they_are_mended() -> None:
+    told = list[tuple[object, ...]]()
+    observer = WatchObserver(CollectorRegistry(), lambda *_, **fields: told.append(fields["remarks"]), monotonic)
+    for remarks in ([], ["a"], ["a"], []):
+        observer.remarked(remarks)
+    assert told == [("a",), ()]

@@ -24,7 +24,7 @@ from tests.watching.apiserver import (
 from webhook.cluster.kinds import NAMESPACES, Kind
 from webhook.cluster.observe import WatchObserver
 from webhook.cluster.store import Store
-from webhook.cluster.watch import LOOK_SECONDS, MOST_WAIT, ListWatch, Pace
+from webhook.cluster.watch import LOOK_SECONDS, MOST_UNANSWERED, MOST_WAIT, ListWatch, Pace
 
 LINE = event("ADDED", namespace("b", version="11"))
 ASKED_FOR_METADATA = "application/json;as=PartialObjectMetadata{};g=meta.k8s.io;v=v1"
@@ -148,25 +148,40 @@ def test_a_line_that_was_cut_short_is_no_event(server: ApiServer) -> None:
 
 
 @pytest.mark.parametrize(
-    "broken",
-    [cut, status(500, "no"), status(403, "no"), whole(200, b"no JSON"), whole(200, b"{}"), silence],
-    ids=["cut", "500", "403", "garbage", "empty", "silence"],
+    ("broken", "most"),
+    [
+        (cut, MOST_UNANSWERED),
+        (silence, MOST_UNANSWERED),
+        (status(500, "no"), MOST_WAIT),
+        (status(403, "no"), MOST_WAIT),
+        (whole(200, b"no JSON"), MOST_WAIT),
+        (whole(200, b"{}"), MOST_WAIT),
+    ],
+    ids=["cut", "silence", "500", "403", "garbage", "empty"],
 )
 def test_an_api_server_that_is_away_is_asked_ever_less_often(
-    server: ApiServer, broken: Answer, monkeypatch: pytest.MonkeyPatch
+    server: ApiServer, broken: Answer, most: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("webhook.cluster.watch.LIST_SECONDS", 0.05)
+    monkeypatch.setattr("webhook.cluster.listing.LIST_SECONDS", 0.05)
     run = Run(server, *[broken] * 9, tick=0.01)
     waits = run.waits[1:]
-    assert waits[:7] == [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, MOST_WAIT / 2]
-    assert {MOST_WAIT / 2} == set(waits[6:])
+    assert waits[:7] == [min(wait, most / 2) for wait in (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)]
+    assert {most / 2} == set(waits[6:])
     assert len(run.messages) == 1
     assert [kind for kind in run.store.missing if kind == "Namespace"] == ["Namespace"]
 
 
+def test_an_api_server_that_was_away_for_long_is_heard_of_soon_and_listed_at_once(server: ApiServer) -> None:
+    back = status(429, "init"), watch(expired()), page([namespace("b")])
+    run = Run(server, page([namespace("a")]), *[cut] * 9, *back, tick=0.01)
+    assert max(run.waits) == MOST_UNANSWERED / 2
+    assert run.waits[-4:-1] == [MOST_UNANSWERED / 2, 0.1, 0.2]
+    assert list(run.known) == ["b"]
+
+
 def test_nobody_is_asked_without_a_pause_whatever_ends_at_once(server: ApiServer) -> None:
     run = Run(server, page([]), *[watch(bookmark("10"))] * 4, *[watch(expired()), page([])] * 3, tick=0.01)
-    assert run.waits[2:7] == [0.1, 0.2, 0.4, 0.8, 1.6]
+    assert run.waits[2:6] == [0.1, 0.2, 0.4, 0.8]
     assert 0 not in [wait for wait, (asked,) in zip(run.waits[2:], run.asked("watch")[1:], strict=True) if asked]
 
 

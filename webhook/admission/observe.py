@@ -41,6 +41,12 @@ class Log:
             except (OSError, ValueError):  # broken, or closed
                 self.lost += 1
 
+    def logger(self) -> logging.Logger:
+        """Make a standard logger that writes the same JSON lines, for what the server itself has to say."""
+        logger = logging.Logger("batchwarden.server", logging.INFO)  # noqa: LOG001 - not one of the process's own
+        logger.addHandler(_Handler(self))
+        return logger
+
 
 class _Handler(logging.Handler):
     """Writes what the server says as JSON lines."""
@@ -143,12 +149,6 @@ class Observer:
     def watch(self, expiry: Callable[[], float]) -> None:
         """Measure at each scrape when the serving certificate ends."""
         self._certificate_expiry.set_function(expiry)
-
-    def logger(self) -> logging.Logger:
-        """Make a standard logger that writes the same JSON lines, for what the server itself has to say."""
-        logger = logging.Logger("batchwarden.server", logging.INFO)  # noqa: LOG001 - not one of the process's own
-        logger.addHandler(_Handler(self.log))
-        return logger
 
     def scrape(self) -> bytes:
         """Give the metrics in Prometheus' text format."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from logging import Logger, getLogger
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 from types import FrameType
 
 from webhook.admission.connection import Limits, Terms
@@ -38,6 +38,7 @@ class ServerSettings:
     status_listen: tuple[str, int]
     tls_cert: Path
     tls_key: Path
+    tls_delay_seconds: float = 0  # after which files that changed are served
     client_ca: Path | None = None  # whose certificates are demanded of clients
     threads: int = 32  # requests that may wait for something at one time
     drain_seconds: float = 5  # after SIGTERM, while clients learn that it goes and are served as before
@@ -55,8 +56,10 @@ class Server:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings, self._log = settings, settings.log
-        self._certificate = Certificate(settings.tls_cert, settings.tls_key, settings.log, settings.client_ca)
-        self._listener, self._status_listener = _listen(settings.listen), _listen(settings.status_listen)
+        self._certificate = Certificate(
+            settings.tls_cert, settings.tls_key, settings.log, settings.client_ca, settings.tls_delay_seconds
+        )
+        self._listener, self._status_listener = listen(settings.listen), listen(settings.status_listen)
         self._ports: tuple[Port, ...] = ()
         self._exit_code = 0
         self._next_look = 0.0
@@ -65,12 +68,12 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the HTTPS listener."""
-        return _address(self._listener)
+        return address_of(self._listener)
 
     @property
     def status_address(self) -> tuple[str, int]:
         """Host and port of the plain listener."""
-        return _address(self._status_listener)
+        return address_of(self._status_listener)
 
     @property
     def certificate_not_after(self) -> float:
@@ -123,7 +126,7 @@ class Server:
                 port.tick(now)
             if now >= self._next_look:
                 self._next_look = now + _LOOK_SECONDS
-                self._certificate.refresh()
+                self._certificate.refresh(time())
             sleep(STUCK_SECONDS)
 
     def _take_signal(self, number: int, _frame: FrameType | None) -> None:
@@ -134,7 +137,8 @@ class Server:
             port.draining = True
 
 
-def _listen(address: tuple[str, int]) -> socket.socket:
+def listen(address: tuple[str, int]) -> socket.socket:
+    """Listen on a host and a port; raises ServerError."""
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     both = host == "::" and socket.has_dualstack_ipv6()
@@ -150,6 +154,7 @@ def _listen(address: tuple[str, int]) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> tuple[str, int]:
+def address_of(listener: socket.socket) -> tuple[str, int]:
+    """Tell host and port of a listener."""
     host, port, *_ = listener.getsockname()
     return host, port

@@ -31,22 +31,30 @@ class Certificate:
     """The serving certificate as two PEM files: its chain, and its unencrypted key.
 
     Where ``client_ca`` is given, only a peer with a certificate signed by one of the CAs in that PEM file is served.
+    Files that change are served ``delay`` seconds later: by then those who call may have learned of another CA.
     ``context`` serves it over TLS 1.2 and 1.3; ``not_after`` is when it ends, in seconds since 1970. Raises ServerError
     where the files cannot be served at the start.
     """
 
-    def __init__(self, chain: Path, key: Path, log: Logger, client_ca: Path | None = None) -> None:
-        self._chain, self._key, self._client_ca, self._log = chain, key, client_ca, log
-        self._stamp = self._look()
+    def __init__(self, chain: Path, key: Path, log: Logger, client_ca: Path | None = None, delay: float = 0) -> None:
+        self._chain, self._key, self._client_ca, self._log, self._delay = chain, key, client_ca, log, delay
+        self._stamp = self._seen = self._look()
+        self._since = 0.0
         try:
             self.context, self.not_after = self._load()
         except (OSError, ValueError) as error:
             raise ServerError(self._complaint(error)) from error
 
-    def refresh(self) -> None:
-        """Load the files again if they changed; where that fails, log it once and go on with the old certificate."""
+    def refresh(self, now: float) -> None:
+        """Load the files again if they changed; where that fails, log it once and go on with the old certificate.
+
+        ``now`` is in seconds since 1970; what has ended is replaced without a delay.
+        """
         stamp = self._look()
-        if stamp == self._stamp:
+        if stamp != self._seen:
+            self._seen, self._since = stamp, now
+        waits = 0 <= now - self._since < self._delay and now < self.not_after
+        if stamp == self._stamp or waits:
             return
         self._stamp = stamp  # of before loading: what changes meanwhile is seen the next time
         try:

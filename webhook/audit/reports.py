@@ -10,7 +10,7 @@ from policies.rule import STRENGTH, Action, Finding
 from policies.verdict import Skip, Violation
 from policies.workload import Workload
 from webhook.admission import message
-from webhook.audit.scan import Judged
+from webhook.audit.scan import Judged, LeftOut
 from webhook.files import Document, Unreadable
 from webhook.text.places import Position
 
@@ -46,7 +46,10 @@ class Result(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """An object that was judged; ``notes`` are the defaults that would be written, ``crashed`` the rules that broke."""
+    """An object that was judged; ``notes`` are the defaults that would be written, ``crashed`` the rules that broke.
+
+    Its source is empty, and its line 0, where it is from a cluster.
+    """
 
     source: str
     position: Position
@@ -63,8 +66,8 @@ class Entry(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-Found: TypeAlias = Judged | Document | Unreadable
-"""What was judged, what is of another kind, and what cannot be read."""
+Found: TypeAlias = Judged | Document | LeftOut | Unreadable
+"""What was judged, what is of another kind, what is not judged by itself, and what cannot be read."""
 
 
 class Report:
@@ -85,6 +88,7 @@ class Report:
         self.contacts: dict[str, None] = {}
         self.excepted, self.failing, self.unreadable, self.crashed = 0, 0, 0, 0
         self.skipped: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Entry | Unreadable]:
         for found in self._found:
@@ -95,6 +99,8 @@ class Report:
             elif isinstance(found, Unreadable):
                 self.unreadable += 1
                 yield found
+            elif isinstance(found, LeftOut):
+                self.left_out[found.why] += 1
             else:
                 self.skipped[_kind(found)] += 1
 
@@ -117,12 +123,16 @@ class Report:
     def summary(self) -> str:
         """Say in one line what was looked at and what was found."""
         found = [f"{self.actions[action]} {action}" for action in Action if self.actions[action]]
-        kinds = ", ".join(f"{count} {kind}" for kind, count in self.skipped.most_common())
+        kinds, reasons = (
+            ", ".join(f"{count} {word}" for word, count in found.most_common())
+            for found in (self.skipped, self.left_out)
+        )
         parts = [
             f"{counted(self.objects, 'object')} checked",
             counted(sum(self.actions.values()), "finding") + (f" ({', '.join(found)})" if found else ""),
             f"{self.excepted} let off by exceptions" if self.excepted else "",
             f"skipped: {kinds}" if kinds else "",
+            f"left out: {reasons}" if reasons else "",
             f"{self.unreadable} could not be read" if self.unreadable else "",
             f"{counted(self.crashed, 'rule')} could not be checked" if self.crashed else "",
         ]

@@ -1,13 +1,13 @@
 """Pure, given a snapshot and a time: the one place outside of admission that makes a judged object of a manifest."""
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
 from policies.defaulting import defaults
 from policies.engine import evaluate
-from policies.fields import lookup
+from policies.fields import Request, lookup, mapping
 from policies.rule import Finding
 from policies.selection import NOBODY, Selection, Snapshot, Subject
 from policies.verdict import Before, Defaulting, Failure, Verdict
@@ -15,6 +15,9 @@ from policies.workload import Workload
 from webhook.admission.cure import best_cure_first
 from webhook.audit.manifest import faults, kind_of
 from webhook.files import Document
+
+STORED: Final = Request()
+"""How an object came that is read from a cluster: what wrote it last is not known, but by its managedFields."""
 
 
 class Judged(NamedTuple):
@@ -34,6 +37,12 @@ class Judged(NamedTuple):
     def failures(self) -> tuple[Failure, ...]:
         """Give the rules that crashed."""
         return (*self.result.failures, *self.verdict.failures)
+
+
+class LeftOut(NamedTuple):
+    """An object of a cluster that is not judged, and why in some words."""
+
+    why: str
 
 
 class Judge(NamedTuple):
@@ -65,13 +74,31 @@ class Judge(NamedTuple):
         result = defaults(job, self.select, before)
         verdict = evaluate(result.job, result.selection, before)
         wrong = tuple(faults(document.value, kind))
+        return Judged(document, job, wrong, result, self._shown(result.job, verdict, wrong, before))
+
+    def judge_standing(self, document: Document) -> Judged | LeftOut:
+        """Judge a Job or CronJob of a cluster as it stands there: nothing is written into it first.
+
+        What admission leaves alone is left out, and so is a Job of a CronJob: it is mended there, and told of there.
+        """
+        if why := not_judged(document.value):
+            return LeftOut(why)
+        job = Workload(document.value, request=STORED)
+        standing = Defaulting((), job, self.select(job))
+        verdict = evaluate(job, standing.selection)
+        return Judged(document, job, (), standing, self._shown(job, verdict))
+
+    def _shown(
+        self, job: Workload, verdict: Verdict, wrong: tuple[Finding, ...] = (), before: Before | None = None
+    ) -> Verdict:
+        """Put the best cure first, and leave out what is told as a fault of the form already."""
         told = {fault.path for fault in wrong}  # where rules see no value, since it is of another type
         shown = tuple(
-            best_cure_first(result.job, lambda other: evaluate(other, self.select(other), before), violation)
+            best_cure_first(job, lambda other: evaluate(other, self.select(other), before), violation)
             for violation in verdict.violations
             if violation.finding.path not in told
         )
-        return Judged(document, job, wrong, result, structs.replace(verdict, violations=shown))
+        return structs.replace(verdict, violations=shown)
 
     def _before(self, old: dict[str, Any] | None) -> Before | None:
         if old is None:
@@ -83,3 +110,12 @@ class Judge(NamedTuple):
         own, kind = lookup(raw, ("metadata", "namespace")), kind_of(raw)
         named = raw if raw.get("kind") == kind else {**raw, "kind": kind}
         return Workload(named, own if isinstance(own, str) and own else self.namespace)
+
+
+def not_judged(raw: dict[str, Any]) -> str:
+    """Say why an object of a cluster is not judged by itself; empty where it is."""
+    job = Workload(raw)
+    if job.metadata.raw.get("deletionTimestamp") is not None:
+        return "being deleted"
+    made = job.kind == "Job" and mapping(job.controller).get("kind") == "CronJob"
+    return "made by a CronJob" if made else ""

@@ -10,19 +10,22 @@ import click
 
 COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Look at manifests": {
-        "check": "Judge Jobs and CronJobs in files, as admission would.",
+        "check": "Judge Jobs and CronJobs, in files or where they run.",
         "fix": "Write into files what the policies would write.",
         "schedule": "Say in words when a schedule fires, and what is odd about it.",
     },
     "Work on policies": {
         "rules": "List the rules.",
         "explain": "Print what rules find, why, examples and parameters.",
-        "policies": "List policies, or show a ready one.",
+        "policies": "Say what binds in a namespace; list or show policies.",
+        "preview": "Say what policies would change for what runs.",
+        "exception": "Print the exception for a Job or CronJob, filled in.",
         "test": "Run an admin's own cases for their policies.",
     },
     "Run in a cluster": {
         "certs": "Make a CA and a serving certificate in DIR, or renew them.",
         "serve": "Answer API servers' admission reviews, by a cluster or by files.",
+        "controller": "Keep certificates, webhook configurations and statuses.",
         "manifests": "Print manifests for kubectl apply.",
     },
     "This program": {
@@ -39,6 +42,8 @@ Begin here:
   batchwarden explain restartPolicy           why a rule asks for what it asks
   batchwarden fix deploy/                     what the policies would write; --write writes it
   batchwarden check --policies mine/ deploy/  by policies of your own
+  batchwarden check -n team-a                 what runs in a cluster, by its policies
+  batchwarden policies -n team-a              which these are
 """
 
 
@@ -99,7 +104,7 @@ def _say_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> N
 def main(ctx: click.Context) -> None:
     """Guard batch work in Kubernetes: judge Jobs and CronJobs, write defaults, explain why.
 
-    Needs no cluster. Each command tells more with --help. NO_COLOR=1 turns colours off.
+    For files it needs no cluster. Each command tells more with --help. NO_COLOR=1 turns colours off.
     """
     if os.environ.get("NO_COLOR"):  # https://no-color.org
         ctx.color = False

@@ -1,8 +1,10 @@
-"""``batchwarden check``: judges manifests without a cluster."""
+"""``batchwarden check``: judges manifests without a cluster, or what runs in one."""
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from webhook.audit.reports import Found, Report
 from webhook.audit.scan import Judge
 from webhook.files import Unreadable
 from webhook.judging import By, judged_by, open_judge
-from webhook.options import Url
+from webhook.options import Name, Url
+from webhook.reaching import Reach, open_cluster, reached_by
 from webhook.snapshots import PolicyFilesError
 
 MANY = 300
@@ -27,6 +30,10 @@ NEVER = "never"
 )
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(allow_dash=True))
 @judged_by
+@click.option(
+    "-n", "--namespace", type=Name(), help="Where objects in files live that name none; without PATH: look there."
+)
+@reached_by("everywhere")
 @click.option("--format", "form", type=click.Choice(formats.names()), default="text", show_default=True)
 @click.option(
     "--fail-on",
@@ -45,26 +52,48 @@ NEVER = "never"
 def command(paths: tuple[str, ...], form: str, output: Path | None, **given: Any) -> None:
     """Judge the Jobs and CronJobs in files, in folders, or from the standard input ("-"), as admission would.
 
-    Without PATH it looks into the current folder. Other kinds are skipped and counted; Namespaces and LimitRanges in
-    the same files are taken into account.
+    Without PATH it looks into the current folder, or, given -n, -A, --context or --kubeconfig, into a cluster: what
+    runs there is judged as it stands, by the cluster's own policies and exceptions unless others are named; nothing is
+    written. In files other kinds are skipped and counted; Namespaces and LimitRanges in them are taken into account.
 
     \b
     batchwarden check deploy/
     helm template . | batchwarden check -
     batchwarden check --policies policies/ --format sarif --output check.sarif deploy/
+    batchwarden check -n team-a
+    batchwarden check -A --policy restricted
     """  # noqa: D301 - click reads a real backspace: what follows is no paragraph
     at, fail_on, why_url = datetime.now(UTC), given.pop("fail_on"), given.pop("why_url")
+    reach = Reach(given.pop("kubeconfig"), given.pop("context"), given["namespace"], given.pop("everywhere"))
+    if paths and reach != Reach(namespace=reach.namespace):
+        raise click.UsageError("PATH is for files, -A, --context and --kubeconfig for a cluster; give one of them")
+    live = not paths and reach != Reach()
+    try:
+        with _live(reach, By(**given), at) if live else _files(paths, By(**given), at, output) as found:
+            report = Report(found, at, None if fail_on == NEVER else Action(fail_on), why_url)
+            _write(report, formats.writer(form), output)
+    except PolicyFilesError as error:
+        click.echo(error, err=True)
+        sys.exit(2)
+    sys.exit(report.exit_code)
+
+
+@contextmanager
+def _files(paths: tuple[str, ...], by: By, at: datetime, output: Path | None) -> Iterator[Iterator[Found]]:
     with Inputs(paths or ["."], sys.stdin) as inputs:
         if output is not None:
             inputs.leave_out(output)
-        try:
-            judge, faults = open_judge(By(**given), inputs, at)
-        except PolicyFilesError as error:
-            click.echo(error, err=True)
-            sys.exit(2)
-        report = Report(_look(inputs, judge, faults), at, None if fail_on == NEVER else Action(fail_on), why_url)
-        _write(report, formats.writer(form), output)
-    sys.exit(report.exit_code)
+        judge, faults = open_judge(by, inputs, at)
+        yield _look(inputs, judge, faults)
+
+
+@contextmanager
+def _live(reach: Reach, by: By, at: datetime) -> Iterator[Iterator[Found]]:
+    from webhook.live import judged, open_live_judge
+
+    cluster = open_cluster(reach)
+    judge, faults = open_live_judge(cluster, by, at)
+    yield chain(faults, judged(cluster, judge))
 
 
 def _write(report: Report, write: formats.Write, output: Path | None) -> None:

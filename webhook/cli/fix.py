@@ -14,6 +14,7 @@ from webhook.audit.repair import repair
 from webhook.audit.rewrite import Repairing, RewriteError, Rewritten, rewrite
 from webhook.files import Unreadable, legible, read_content
 from webhook.judging import By, judged_by, open_judge
+from webhook.options import Name
 from webhook.snapshots import PolicyFilesError
 from webhook.text.changes import unified
 from webhook.text.chunks import MAX_BYTES
@@ -31,6 +32,7 @@ COLOURS: Final = {"+": "green", "-": "red", "@": "cyan"}
     "--suggested", is_flag=True, help="Also change what the author wrote, where just one value cures a finding."
 )
 @judged_by
+@click.option("-n", "--namespace", type=Name(), help="Where objects live that name no namespace.  [default: default]")
 def command(paths: tuple[str, ...], way: str | None, *, suggested: bool, **given: Any) -> None:
     """Write into Jobs and CronJobs in files and folders what the policies would write.
 

@@ -1,22 +1,55 @@
-"""``batchwarden policies``: the ready policies, and those in files."""
+"""``batchwarden policies``: what binds in a namespace of a cluster; the ready policies, and those in files."""
 
 import sys
-from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from webhook.choices import READY
-
-if TYPE_CHECKING:  # they load every rule
-    from policies.objects import Policy
-    from policies.selector import LabelSelector
+from webhook.reaching import Reach, open_cluster, reached_by
 
 
-@click.group()
-def command() -> None:
-    """List policies, or show a ready one."""
+@click.group(invoke_without_command=True)
+@reached_by("namespace")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.pass_context
+def command(ctx: click.Context, /, form: str, **given: Any) -> None:
+    """Say which policies and rules bind in a namespace, in which action; list policies, or show a ready one.
+
+    Without a command it asks the cluster: policies from where, with which exceptions in force until when, and what
+    LimitRanges say.
+
+    \b
+    batchwarden policies -n team-a
+    batchwarden policies list
+    batchwarden policies show restricted
+    """  # noqa: D301 - click takes \\b for: do not wrap
+    reach = Reach(**given)
+    if ctx.invoked_subcommand is None:
+        _bind(reach, form)
+    elif reach != Reach():
+        raise click.UsageError(f"-n, --context and --kubeconfig are for a cluster, which {ctx.invoked_subcommand} "
+                               "does not ask; leave them out")  # fmt: skip
+
+
+def _bind(reach: Reach, form: str) -> None:
+    from webhook.audit.binding import binding, lines
+    from webhook.live import look
+
+    cluster = open_cluster(reach)
+    glance = look(cluster)
+    told = binding(glance.snapshot(), cluster.namespace, datetime.now(UTC))
+    if form == "json":
+        from msgspec import json
+
+        click.echo(json.format(json.encode(told), indent=2))
+    else:
+        click.echo("\n".join(lines(told)))
+    for fault in glance.faults:
+        click.echo(f"{fault.name} cannot be used: {fault.why}", err=True)
+    sys.exit(2 if glance.faults else 0)
 
 
 @command.command("list")
@@ -25,43 +58,15 @@ def command() -> None:
 def list_(policies: tuple[Path, ...]) -> None:
     """List policies: what each does about the findings of which rules, and what it binds."""
     from webhook import snapshots
+    from webhook.audit.binding import policy_lines, tell_policy
 
     try:
         found = snapshots.load(policies).policies if policies else map(snapshots.ready, snapshots.ready_names())
     except snapshots.PolicyFilesError as error:
         click.echo(error, err=True)
         sys.exit(2)
-    click.echo("\n\n".join("\n".join(_lines(policy)) for policy in found) or "There is no policy.")
-
-
-def _lines(policy: "Policy") -> Iterator[str]:
-    from policies.rule import Action
-
-    kind = f"BatchPolicy of namespace {policy.namespace}" if policy.namespace else "ClusterBatchPolicy"
-    yield f"{policy.name}  ({kind})"
-    for action in Action:
-        keys = [rule.key for rule, _, own in policy.rules if own is action]
-        if keys:
-            yield f"  {action}: {', '.join(keys)}"
-    if not policy.namespace:
-        yield f"  namespaces: {_selector(policy.namespace_selector)}"
-    yield f"  objects: {_selector(policy.object_selector)}"
-
-
-def _selector(selector: "LabelSelector") -> str:
-    from msgspec import to_builtins
-
-    from webhook.admission.message import flow
-
-    given = _filled(to_builtins(selector))
-    return flow(given) if given else "all"
-
-
-def _filled(value: Any) -> Any:
-    """Leave out what is empty, however deep."""
-    if isinstance(value, dict):
-        return {key: _filled(item) for key, item in value.items() if item}
-    return [_filled(item) for item in value] if isinstance(value, list | tuple) else value
+    told = ("\n".join(policy_lines(tell_policy(policy))) for policy in found)
+    click.echo("\n\n".join(told) or "There is no policy.")
 
 
 @command.command()

@@ -39,6 +39,7 @@ def option(name: str, about: str, **settings: Any) -> Callable[[Callable[..., No
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILES = click.Path(exists=True, path_type=Path)
 AGAIN = {"multiple": True}
+SECONDS = click.FloatRange(0, 600)
 
 
 @click.command()
@@ -47,6 +48,7 @@ AGAIN = {"multiple": True}
 @option("--context", "Which of the kubeconfig's contexts.", type=str)
 @option("--tls-cert", "Certificate chain (PEM); read again when it changes.", required=True, type=FILE)
 @option("--tls-key", "Its key (PEM).", required=True, type=FILE)
+@option("--tls-delay-seconds", "How long changed ones wait, while their CA becomes trusted.", default=0.0, type=SECONDS)
 @option("--client-ca", "Serve only clients with a certificate by one of these CAs (PEM).", type=FILE)
 @option("--listen", "Where API servers call, by HTTPS.", default="0.0.0.0:8443", type=Address())
 @option("--status-listen", "Where /livez, /readyz and /metrics are.", default="0.0.0.0:8081", type=Address())
@@ -54,7 +56,7 @@ AGAIN = {"multiple": True}
 @option("--own-namespace", "Where Batchwarden runs: nothing is judged there.", default="batchwarden", type=Name())
 @option("--controller-user", "Under whom CronJobs make their Jobs.", default=CRON_JOB_CONTROLLER)
 @option("--why-url", "A page whose anchors are rule names, for denials.", default="", type=Url("https", "http"))
-@option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=click.FloatRange(0, 600))
+@option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=SECONDS)
 @option("--threads", "Requests worked on at one time.", default=32, type=click.IntRange(1, 256))
 def command(
     policies: tuple[Path, ...],
@@ -92,7 +94,7 @@ def _serve(find: Callable[["Observer"], Source], settings: Settings, given: dict
     stop = Event()
     try:
         source = find(observer)
-        server = Server(ServerSettings(refused=observer.refused, log=observer.logger(), **given))
+        server = Server(ServerSettings(refused=observer.refused, log=observer.log.logger(), **given))
     except (SourceError, ServerError) as error:
         click.echo(str(error), err=True)
         return 1

@@ -1,1 +1,1 @@
-"""What the cluster says: lists and watches come in here, one immutable snapshot goes out; nothing is written."""
+"""What the cluster says, as one immutable snapshot, and what the controller keeps there."""

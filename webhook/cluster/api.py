@@ -14,8 +14,14 @@ from typing import Any, Final, TypeAlias
 
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION, ConfigException, load_incluster_config, load_kube_config
-from msgspec import DecodeError, Struct, json
+from kubernetes.config import (
+    KUBE_CONFIG_DEFAULT_LOCATION,
+    ConfigException,
+    list_kube_config_contexts,
+    load_incluster_config,
+    load_kube_config,
+)
+from msgspec import DecodeError, Struct, field, json
 from urllib3 import exceptions
 
 CONNECT_SECONDS: Final = 5.0
@@ -27,9 +33,11 @@ MANAGER: Final = "batchwarden"  # of the fields that we write
 JSON: Final = "application/json"
 OK: Final = 200
 DONE: Final = (OK, 201, 202)  # 201 where an object was made, 202 where one will be deleted
+FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 SILENT: Final = "silent"
+IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Manifest: TypeAlias = dict[str, Any]
@@ -43,13 +51,20 @@ class ConfigurationError(Exception):
 class ApiError(Exception):
     """The API server did not answer as asked: status 0 where it did not answer at all; one sentence.
 
-    ``reason`` is a word for metrics; ``retry_after`` are seconds that it asked for.
+    ``reason`` is a word for metrics; ``retry_after`` are seconds that it asked for; ``more`` is where a list whose
+    pages went stale goes on in the state of that moment.
     """
 
-    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0) -> None:
+    def __init__(self, status: int, reason: str, message: str, retry_after: float = 0, more: str = "") -> None:
         """Remember what there is to decide by beside the sentence."""
         super().__init__(message)
-        self.status, self.reason, self.retry_after = status, reason, retry_after
+        self.status, self.reason, self.retry_after, self.more = status, reason, retry_after, more
+
+
+class ListMeta(Struct, frozen=True, rename="camel", kw_only=True):
+    """What is said of a list: ``metav1.ListMeta``; ``more`` leads to its next page, and is empty at the end."""
+
+    more: str = field(default="", name="continue")
 
 
 class Status(Struct, frozen=True):
@@ -58,6 +73,7 @@ class Status(Struct, frozen=True):
     message: str = ""
     reason: str = ""
     code: int = 0
+    metadata: ListMeta = ListMeta()
 
 
 class Api:
@@ -151,9 +167,9 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Api:
     Raises ConfigurationError.
     """
     configuration = Configuration()
-    named = str(kubeconfig) if kubeconfig else KUBE_CONFIG_DEFAULT_LOCATION
+    named = _named(kubeconfig)
     try:
-        if kubeconfig or context or any(Path(file).expanduser().is_file() for file in named.split(os.pathsep)):
+        if kubeconfig or context or _is_there(named):
             load_kube_config(  # type: ignore[no-untyped-call]
                 named, context, client_configuration=configuration, persist_config=False
             )
@@ -166,6 +182,24 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Api:
     except Exception as error:  # the client raises whatever its reading of a broken file ends in
         raise ConfigurationError(f"the kubeconfig {named} cannot be used: {error!r}") from error
     return Api(configuration)
+
+
+def context_namespace(kubeconfig: Path | None = None, context: str | None = None) -> str:
+    """Give the namespace that kubectl takes where none is named, after ``connect`` has found the cluster so."""
+    named = _named(kubeconfig)
+    if not (kubeconfig or context or _is_there(named)):
+        return IN_CLUSTER_NAMESPACE.read_text("utf-8").strip()
+    contexts, active = list_kube_config_contexts(named)  # type: ignore[no-untyped-call]
+    chosen = next((each for each in contexts if each["name"] == context), active)
+    return chosen["context"].get("namespace") or "default"
+
+
+def _named(kubeconfig: Path | None) -> str:
+    return str(kubeconfig) if kubeconfig else KUBE_CONFIG_DEFAULT_LOCATION
+
+
+def _is_there(named: str) -> bool:
+    return any(Path(file).expanduser().is_file() for file in named.split(os.pathsep))
 
 
 def _refusal(answer: Any) -> ApiError:  # noqa: ANN401 - urllib3's
@@ -181,6 +215,7 @@ def _refusal(answer: Any) -> ApiError:  # noqa: ANN401 - urllib3's
         str(answer.status),
         f"{answer.status} {said[:MOST_TOLD].strip()}",
         float(after) if after.isascii() and after.isdecimal() else 0,
+        status.metadata.more,
     )
 
 

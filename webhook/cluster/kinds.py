@@ -27,6 +27,7 @@ class Meta(Struct, frozen=True, rename="camel"):
     uid: str = ""
     resource_version: str = ""
     labels: dict[str, str] | None = None
+    generation: int = 0
 
 
 class Item(NamedTuple):
@@ -38,13 +39,17 @@ class Item(NamedTuple):
 
 
 class Kind(Struct, frozen=True):
-    """A kind of object: its name, where it is, and what is kept of one; of ``bare`` ones only metadata is asked for."""
+    """A kind of object: its name, where it is, and what is kept of one; of ``bare`` ones only metadata is asked for.
+
+    ``query`` chooses some of them, e.g. by ``fieldSelector``.
+    """
 
     name: str
     path: str
     keep: Callable[[Meta, Raw], Any]
     bare: bool = False
     key: Callable[[Meta], Hashable] = lambda meta: (meta.namespace, meta.name)
+    query: dict[str, str] = {}
 
     def read(self, meta: Meta, raw: Raw) -> Item:
         """Read an object; where it cannot be used, that is its fault alone."""

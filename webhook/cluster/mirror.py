@@ -28,6 +28,11 @@ class Mirror:
         self.waiting = 0  # requests
 
     @property
+    def snapshot(self) -> Snapshot | None:
+        """Give the snapshot in force, if there is one yet."""
+        return self._snapshot
+
+    @property
     def missing(self) -> str:
         """Say what is not known yet; empty once there is a snapshot, for ever after."""
         if self._snapshot is not None:
@@ -69,8 +74,11 @@ class Mirror:
         with self._swapped:
             self._snapshot = snapshot
             self._swapped.notify_all()
-        if before is None or before.policies != snapshot.policies:
+        same = before is not None and before.policies == snapshot.policies
+        if not same:
             self._told(snapshot)
+        if before is None or not same or before.exceptions != snapshot.exceptions:
+            self._observer.remarked(snapshot.remarks())
 
     def _knows(self, namespace: str) -> bool:
         return self._snapshot is not None and namespace in self._snapshot.namespaces

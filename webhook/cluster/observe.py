@@ -1,7 +1,10 @@
-"""How watching goes, as log lines and metrics: a line for each change of state, not for each attempt."""
+"""How watching and keeping go, as log lines and metrics: a line for each change of state, not for each attempt."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from datetime import datetime
+from itertools import islice
 from threading import Lock
+from traceback import format_tb
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -9,6 +12,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from webhook.cluster.api import ApiError
 
 MOST_NAMED: Final = 10
+
+
+class KeeperError(Exception):
+    """A keeper cannot do its work as things are: for the cluster's admin, in words."""
 
 
 class WatchObserver:
@@ -21,7 +28,7 @@ class WatchObserver:
         self._last: dict[str, float] = {}
         self._failing: dict[str, str] = {}
         self._there: dict[str, bool] = {}
-        self._crowd: tuple[str, ...] = ()
+        self._crowd = self._remarks = tuple[str, ...]()
         self._age = Gauge(
             "batchwarden_watch_age_seconds",
             "Since the API server last answered about a kind; it is asked again after 75 seconds of silence.",
@@ -92,3 +99,73 @@ class WatchObserver:
             self._write(
                 "policies", message="too many in their namespace, and not in force", policies=crowd[:MOST_NAMED]
             )
+
+    def remarked(self, remarks: Iterable[str]) -> None:
+        """Record what is strange about objects that are in force all the same; it is told when it changes."""
+        found = tuple(islice(remarks, MOST_NAMED))
+        if found != self._remarks:
+            self._remarks = found
+            self._write("policies", message="in force, but look at this" if found else "nothing strange", remarks=found)
+
+
+class KeeperObserver:
+    """Told by keepers and by who runs them; ``write`` takes an event and its fields."""
+
+    def __init__(self, registry: CollectorRegistry, write: Callable[..., None]) -> None:
+        """Register the metrics."""
+        self._write = write
+        self._states: dict[str, str] = {}
+        self._failing: dict[str, str] = {}
+        self.kept_once: set[str] = set()
+        self._success = Gauge(
+            "batchwarden_keeper_last_success_timestamp_seconds",
+            "When a keeper last found or put all as it should be, as far as it could.",
+            ("keeper",),
+            registry=registry,
+        )
+        self._failures = Counter(
+            "batchwarden_keeper_failures", "Looks that failed.", ("keeper", "reason"), registry=registry
+        )
+        self._writes = Counter("batchwarden_keeper_writes", "Objects written.", ("keeper",), registry=registry)
+        self._expiry = Gauge(
+            "batchwarden_certificate_expiry_timestamp_seconds",
+            "When a certificate ends: ca or serving.",
+            ("certificate",),
+            registry=registry,
+        )
+
+    def kept(self, keeper: str, at: datetime) -> None:
+        """Record that a keeper came to the end of a look."""
+        self.kept_once.add(keeper)
+        self._success.labels(keeper).set(at.timestamp())
+        if self._failing.pop(keeper, ""):
+            self._write("keeper", keeper=keeper, message="works again")
+
+    def failed(self, keeper: str, error: Exception) -> None:
+        """Record that a look failed; what is no refusal is our bug, and its place is told."""
+        expected = isinstance(error, KeeperError | ApiError)
+        reason = error.reason if isinstance(error, ApiError) else type(error).__name__
+        self._failures.labels(keeper, reason).inc()
+        if self._failing.get(keeper) != str(error):
+            self._failing[keeper] = str(error)
+            text = f"tried again: {error}" if expected else f"an error in Batchwarden, tried again: {error!r}"
+            frames = "" if expected else "".join(format_tb(error.__traceback__))
+            self._write("keeper", keeper=keeper, message=text, traceback=frames)
+
+    def did(self, keeper: str, what: str) -> None:
+        """Record that a keeper wrote something, and why."""
+        self._writes.labels(keeper).inc()
+        self._states.pop(keeper, None)
+        self._write("keeper", keeper=keeper, message=what)
+
+    def found(self, keeper: str, state: str) -> bool:
+        """Record the state of what a keeper keeps, in words; tell it, and that it was told, when it changes."""
+        if self._states.get(keeper) == state:
+            return False
+        self._states[keeper] = state
+        self._write("keeper", keeper=keeper, message=state)
+        return True
+
+    def ends(self, certificate: str, at: datetime | None) -> None:
+        """Record when a certificate ends; 0 where there is none."""
+        self._expiry.labels(certificate).set(at.timestamp() if at else 0)

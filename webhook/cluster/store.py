@@ -1,30 +1,12 @@
 """What is known of the cluster, kind by kind, and the snapshot that comes of it."""
 
-from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Hashable, Iterable
 from threading import Event, Lock
-from typing import Any, Final, TypeAlias
 
-from policies.objects import MOST_IN_NAMESPACE, Policy
-from policies.resources import limit_range
-from policies.rule import LimitRange
 from policies.selection import Snapshot
-from webhook.cluster.kinds import (
-    CLUSTER_POLICIES,
-    CRON_JOBS,
-    EXCEPTIONS,
-    KINDS,
-    LIMIT_RANGES,
-    NAMESPACES,
-    POLICIES,
-    Bound,
-    Item,
-)
+from webhook.cluster.kinds import KINDS, Item
 from webhook.cluster.observe import WatchObserver
-
-EVER: Final = datetime.min.replace(tzinfo=UTC)
-Table: TypeAlias = dict[Any, Any]
+from webhook.cluster.tables import Table, assemble
 
 
 class Store:
@@ -83,14 +65,7 @@ class Store:
         with self._lock:
             tables = {kind: dict(table) for kind, table in self._tables.items()}
             invalid = {kind: len(faults) for kind, faults in self._faults.items()}
-        fit, crowd = _fit(tables[POLICIES.name].values())
-        snapshot = Snapshot(
-            [*(bound.policy for bound in tables[CLUSTER_POLICIES.name].values()), *fit],
-            tables[EXCEPTIONS.name].values(),
-            tables[NAMESPACES.name],
-            _limits(tables[LIMIT_RANGES.name]),
-            tables[CRON_JOBS.name],
-        )
+        snapshot, crowd = assemble(tables)
         self._observer.rebuilt({kind: len(table) for kind, table in tables.items()}, invalid, crowd)
         return snapshot
 
@@ -101,27 +76,3 @@ class Store:
             self._observer.judged(kind, key, fault)
         if not fault:
             faults.pop(key, None)
-
-
-def _fit(written: Iterable[Bound]) -> tuple[list[Policy], tuple[str, ...]]:
-    """Part the policies of namespaces, the oldest first, from those that are too many in theirs, which are named."""
-    count, fit, crowd = Counter[str](), list[Policy](), list[str]()
-    for bound in sorted(written, key=_age):
-        count[bound.policy.namespace] += 1
-        if count[bound.policy.namespace] <= MOST_IN_NAMESPACE:
-            fit.append(bound.policy)
-        else:
-            crowd.append(f"{bound.policy.namespace}/{bound.policy.name}")
-    return fit, tuple(crowd)
-
-
-def _age(bound: Bound) -> tuple[datetime, str]:
-    return bound.source.metadata.creation_timestamp or EVER, bound.policy.name
-
-
-def _limits(manifests: Mapping[tuple[str, str], Any]) -> dict[str, LimitRange]:
-    """Unite the LimitRanges of each namespace, in the order of their names."""
-    homes: dict[str, list[Any]] = {}
-    for namespace, name in sorted(manifests):
-        homes.setdefault(namespace, []).append(manifests[namespace, name])
-    return {namespace: limit_range(found) for namespace, found in homes.items()}

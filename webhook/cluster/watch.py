@@ -4,17 +4,17 @@ As client-go's reflector does it: tools/cache/reflector.go in https://github.com
 described in https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes.
 """
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Final, Literal, NamedTuple, Protocol, TypeVar
+from typing import Final, Literal, NamedTuple, Protocol
 
-from msgspec import DecodeError, Raw, Struct, field, json
+from msgspec import Raw, Struct
 
 from webhook.cluster.api import JSON, NOT_FOUND, OK, SILENT, Api, ApiError, Status
-from webhook.cluster.kinds import Item, Kind, Meta
+from webhook.cluster.kinds import Item, Kind
+from webhook.cluster.listing import GONE, METADATA, PAGE, Head, decode_json, read_page
 from webhook.cluster.observe import WatchObserver
 
-PAGE: Final = 100  # objects: a tenant may fill each of them up with a quarter of a megabyte of annotations
-LIST_SECONDS: Final = 30.0  # of silence
 WATCH_SECONDS: Final = 300  # up to twice that, so that not all watches end at one time
 # A bookmark comes every minute (k8s.io/apiserver pkg/storage/cacher, defaultBookmarkFrequency), but none where nothing
 # has happened since the API server began. Whether a silent connection is dead, the next one tells.
@@ -23,15 +23,13 @@ SHORT_SECONDS: Final = 1.0  # a watch that ends within these is none
 SOUND_SECONDS: Final = 5.0  # a failure so long after the one before is a first one
 LEAST_WAIT: Final = 0.2
 MOST_WAIT: Final = 10.0
+MOST_UNANSWERED: Final = 2.0  # of waiting where nobody answers: it burdens nobody, and who comes back is heard of soon
 MOST_DOUBLED: Final = 10
 MOST_ASKED: Final = 60.0  # seconds that an API server may ask us to wait
 LOOK_SECONDS: Final = 5.0  # for a kind that is not there
 TRIES: Final = 3  # in a row: until then a kind that was there is hidden, not gone
 MOST_BYTES: Final = 16 * 1024 * 1024  # of one event: an object of 1.5 MiB, with room
-GONE: Final = 410
 BUSY: Final = frozenset({0, 429, 503})  # answers, or none, that say nothing of the version that was asked for
-
-T = TypeVar("T")
 
 
 class Sink(Protocol):
@@ -59,22 +57,6 @@ class Pace(NamedTuple):
     silent_seconds: float = SILENT_SECONDS
 
 
-class Head(Struct, frozen=True):
-    """The part of an object that any kind has."""
-
-    metadata: Meta
-
-
-class _ListMeta(Struct, frozen=True, rename="camel"):
-    resource_version: str
-    more: str = field(default="", name="continue")
-
-
-class _Page(Struct, frozen=True):
-    metadata: _ListMeta
-    items: list[Raw] | None = None
-
-
 class _Event(Struct, frozen=True):
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"]
     object: Raw
@@ -87,7 +69,7 @@ class ListWatch:
         """Take whom to ask, for what, and whom to tell."""
         self._api, self._kind, self._sink, self._observer, self._pace = api, kind, sink, observer, pace
         self._version = ""  # where the next watch begins; empty: list first
-        self._failures = 0  # in a row
+        self._failures = Counter[bool]()  # in a row, by whether there was an answer
         self._missing = 0  # how often in a row the kind was not there
         self._known = False  # whether it was there before
         self._whole = False  # whether to list in one piece, since the pages went stale
@@ -107,10 +89,9 @@ class ListWatch:
 
     def _list(self) -> None:
         items: list[Item] = []
-        query = {} if self._whole else {"limit": str(PAGE)}
-        accept = _accept("PartialObjectMetadataList") if self._kind.bare else JSON
+        query = self._kind.query if self._whole else {**self._kind.query, "limit": str(PAGE)}
         while True:
-            page = decode_json(self._api.read(self._kind.path, query, accept, LIST_SECONDS), _Page)
+            page = read_page(self._api, self._kind.path, query, bare=self._kind.bare)
             items += [self._kind.read(decode_json(raw, Head).metadata, raw) for raw in page.items or ()]
             self._observer.heard(self._kind.name)
             if not page.metadata.more:
@@ -122,12 +103,13 @@ class ListWatch:
 
     def _watch(self, start: float) -> None:
         query = {
+            **self._kind.query,
             "watch": "1",
             "allowWatchBookmarks": "true",
             "resourceVersion": self._version,
             "timeoutSeconds": str(int(WATCH_SECONDS * (1 + self._pace.chance()))),
         }
-        accept = _accept("PartialObjectMetadata") if self._kind.bare else JSON
+        accept = METADATA if self._kind.bare else JSON
         chunks = self._api.stream(self._kind.path, query, accept, self._pace.silent_seconds)
         for line in _lines(self._until_silent(chunks)):
             self._take(decode_json(line, _Event))
@@ -166,8 +148,11 @@ class ListWatch:
         self._whole = error.status == GONE and not self._version
         if error.status not in BUSY:
             self._version = ""
-        self._failures = 1 if lasted >= SOUND_SECONDS else min(self._failures + 1, MOST_DOUBLED)
-        wait = min(MOST_WAIT, LEAST_WAIT * 2.0 ** (self._failures - 1))
+        if lasted >= SOUND_SECONDS:
+            self._failures.clear()
+        answered = error.status != 0
+        wait = min(MOST_WAIT if answered else MOST_UNANSWERED, LEAST_WAIT * 2.0 ** self._failures[answered])
+        self._failures[answered] = min(self._failures[answered] + 1, MOST_DOUBLED)
         return wait * (1 + self._pace.chance()) / 2 + min(error.retry_after, MOST_ASKED)
 
     def _miss(self, error: ApiError) -> float:
@@ -184,11 +169,6 @@ class ListWatch:
         return LOOK_SECONDS * (1 + self._pace.chance()) / 2
 
 
-def _accept(form: str) -> str:
-    """Ask for metadata: https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches."""
-    return f"{JSON};as={form};g=meta.k8s.io;v=v1"
-
-
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Put lines together; what is not ended is none, for it will come again."""
     rest = b""
@@ -197,11 +177,3 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield from filter(None, whole)
         if len(rest) > MOST_BYTES:
             raise ApiError(OK, "garbage", f"an event is over {MOST_BYTES} bytes")
-
-
-def decode_json(text: bytes | Raw, into: type[T]) -> T:
-    """Decode what came; raise ApiError."""
-    try:
-        return json.decode(text, type=into)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(OK, "garbage", f"what came is no {into.__name__.strip('_')}: {error}") from error

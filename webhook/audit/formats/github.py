@@ -22,7 +22,7 @@ def write(report: Report, out: TextIO) -> None:
     """Write a command for each finding that no exception lifts, then the sum of it, which is only logged."""
     for entry in report:
         if isinstance(entry, Unreadable):
-            place = (entry.line, entry.column) if entry.line else ()
+            place = (entry.line, entry.column)
             out.write(_command("error", entry.source, place, "cannot be read", entry.reason))
         else:
             _write_entry(entry, out)
@@ -38,7 +38,8 @@ def _write_entry(entry: Entry, out: TextIO) -> None:
             out.write(_command(COMMANDS[result.action], entry.source, result.position, title, text))
 
 
-def _command(name: str, source: str, place: tuple[int, ...], title: str, text: str) -> str:
-    given = {"file": relative(source).as_posix(), **dict(zip(("line", "col"), place, strict=False)), "title": title}
+def _command(name: str, source: str, place: tuple[int, int], title: str, text: str) -> str:
+    file = {"file": relative(source).as_posix()} if source else {}
+    given = {**file, **(dict(zip(("line", "col"), place, strict=True)) if place[0] else {}), "title": title}
     properties = ",".join(f"{key}={str(value).translate(_PROPERTY)}" for key, value in given.items())
     return f"::{name} {properties}::{text.translate(_DATA)}\n"

@@ -25,6 +25,7 @@ def write(report: Report, out: TextIO) -> None:
         "excepted": report.excepted,
         "failing": report.failing,
         "skipped": report.skipped,
+        "leftOut": report.left_out,
     }
     out.write(f'\n], "unreadable": {_line(unreadable)}, "summary": {_line(summary)}}}\n')
 

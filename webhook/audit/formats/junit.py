@@ -1,7 +1,6 @@
 """For CI servers: a test suite for each file, a test case for each object, failed by what should stop the pipeline."""
 
 from itertools import groupby
-from operator import attrgetter
 from typing import TextIO
 
 from webhook.admission.message import unchecked
@@ -12,10 +11,13 @@ from webhook.files import Unreadable
 
 def write(report: Report, out: TextIO) -> None:
     """Write the suites; the cases of one file are held until it ends, as their number stands before them."""
-    found = (
-        (source, [_told(each, report) for each in entries]) for source, entries in groupby(report, attrgetter("source"))
-    )
+    found = ((suite, [_told(each, report) for each in entries]) for suite, entries in groupby(report, _suite))
     out.writelines(suites(found, report.at))
+
+
+def _suite(each: Entry | Unreadable) -> str:
+    """Name the file, or the namespace in a cluster."""
+    return each.source or f"namespace {each.namespace}" if isinstance(each, Entry) else each.source
 
 
 def _told(each: Entry | Unreadable, report: Report) -> Case:
@@ -32,13 +34,14 @@ def _entry(entry: Entry, report: Report) -> Case:
     beside = [f"{entry.title}: {line}" for line in [*map(_first, rest), *entry.notes]]
     crashed = list(unchecked(entry.crashed))
     if crashed:
-        return case(entry.source, entry.title, beside, ("error", "cannot be checked", crashed))
+        return case(_suite(entry), entry.title, beside, ("error", "cannot be checked", crashed))
     if not failing:
-        return case(entry.source, entry.title, beside, None)
+        return case(_suite(entry), entry.title, beside, None)
     lines = [line for result in failing for line in (_first(result), *(f"    {each}" for each in result.lines[1:]))]
-    return case(entry.source, entry.title, beside, ("failure", counted(len(failing), "finding"), lines))
+    return case(_suite(entry), entry.title, beside, ("failure", counted(len(failing), "finding"), lines))
 
 
 def _first(result: Result) -> str:
     action = result.action if result.skip is None else "skip"
-    return f"{result.position.line}:{result.position.column}: {action} {result.lines[0]}"
+    place = f"{result.position.line}:{result.position.column}: " if result.position.line else ""
+    return f"{place}{action} {result.lines[0]}"

@@ -99,6 +99,8 @@ def _told(rule: str, text: str, location: Mapping[str, Any], identity: list[str]
 
 
 def _location(source: str, place: tuple[int, ...]) -> dict[str, Any]:
+    if not source:
+        return {}
     physical: dict[str, Any] = {"artifactLocation": {"uri": _uri(source)}}
     line, column = place
     if line:

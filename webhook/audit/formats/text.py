@@ -29,8 +29,8 @@ def _unreadable(unreadable: Unreadable) -> Iterator[str]:
 def _entry(entry: Entry) -> Iterator[str]:
     if not (entry.results or entry.notes or entry.crashed):
         return
-    source = printable(entry.source)
-    yield f"{click.style(entry.title, bold=True)}  {source}:{entry.position.line}"
+    source, title = printable(entry.source), click.style(entry.title, bold=True)
+    yield f"{title}  {source}:{entry.position.line}" if source else title
     for result in entry.results:
         yield from _result(source, result)
     for note in entry.notes:
@@ -40,13 +40,13 @@ def _entry(entry: Entry) -> Iterator[str]:
 
 
 def _result(source: str, result: Result) -> Iterator[str]:
-    place = f"{source}:{result.position.line}:{result.position.column}"
+    place = f"{source}:{result.position.line}:{result.position.column}: " if source else ""
     words = result.words
     if result.skip is not None:
-        yield f"  {place}: {click.style('skip', fg='green')} {words.statement}"
+        yield f"  {place}{click.style('skip', fg='green')} {words.statement}"
         yield f"    {words.why}"
         return
-    yield f"  {place}: {click.style(result.action, fg=COLOURS[result.action], bold=True)} {words.statement}"
+    yield f"  {place}{click.style(result.action, fg=COLOURS[result.action], bold=True)} {words.statement}"
     yield f"    {words.why}   {words.source}"
     yield from (f"    {line}" for line in words.not_lifted)
     yield from (click.style(f"    {line}", fg="green") for line in words.paste)

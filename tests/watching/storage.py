@@ -1,0 +1,107 @@
+"""A small real HTTP server that keeps objects as an API server does: versions, conflicts, and what was written."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+from kubernetes.client import Configuration
+
+from webhook.cluster.api import Api, Manifest
+
+TIME = "2030-01-01T00:00:00Z"
+Refuse = Callable[[str, Manifest], str]
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Reads and writes what the server keeps."""
+
+    server: "Storage"  # type: ignore[mutable-override]
+
+    def do_GET(self) -> None:
+        path = urlsplit(self.path).path
+        items = [each for at, each in self.server.objects.items() if at.startswith(f"{path}/")]
+        if found := self.server.objects.get(path):
+            self.answer(200, found)
+        else:
+            self.answer(200, {"items": items}) if path in self.server.lists else self.answer(404, {"message": "none"})
+
+    def do_POST(self) -> None:
+        manifest = self.body()
+        self.write(f"{urlsplit(self.path).path}/{manifest['metadata']['name']}", manifest, there=False)
+
+    def do_PUT(self) -> None:
+        self.write(urlsplit(self.path).path, self.body(), there=True)
+
+    def do_PATCH(self) -> None:
+        self.do_PUT()
+
+    def write(self, path: str, manifest: Manifest, *, there: bool) -> None:
+        with self.server.lock:
+            held = self.server.objects.get(path)
+            version = manifest["metadata"].get("resourceVersion")
+            if (held is not None) is not there or (held and version != held["metadata"]["resourceVersion"]):
+                self.answer(409, {"message": "conflict"})
+            elif why := self.server.refuse(path, manifest):
+                self.answer(422, {"message": why})
+            else:
+                self.answer(200, self.server.put(path, manifest))
+
+    def body(self) -> Manifest:
+        manifest: Manifest = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        return manifest
+
+    def answer(self, code: int, body: Any) -> None:
+        text = json.dumps(body).encode()
+        self.send_response(code)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet."""
+
+
+class Storage(ThreadingHTTPServer):
+    """Objects by their paths; ``refuse`` says why one is not valid."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.objects: dict[str, Manifest] = {}
+        self.lists: set[str] = set()
+        self.written: list[str] = []
+        self.lock = Lock()
+        self.refuse: Refuse = lambda _path, _manifest: ""
+
+    @property
+    def api(self) -> Api:
+        """Make a client of it."""
+        return Api(Configuration(host=f"http://127.0.0.1:{self.server_address[1]}"))
+
+    def put(self, path: str, manifest: Manifest) -> Manifest:
+        """Keep an object, as if somebody had written it."""
+        self.written.append(path)
+        fields = [{"manager": "x", "time": TIME}]
+        metadata = {"managedFields": fields, **manifest["metadata"], "resourceVersion": str(len(self.written))}
+        self.objects[path] = {**manifest, "metadata": metadata}
+        return self.objects[path]
+
+
+@contextmanager
+def storage() -> Iterator[Storage]:
+    """Run one for the length of the context."""
+    server = Storage()
+    thread = Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,79 @@
+"""The controller's settings: defaults, what is refused and in which words, and what becomes of a change."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from webhook.cluster.settings import Certificates, ServicePort, SettingsError, SettingsFile, read_settings
+
+AT = datetime(2030, 1, 1, tzinfo=UTC)
+HEAD = "apiVersion: config.batchwarden.io/v1alpha1\nkind: ControllerSettings\n"
+LEAST = f"{HEAD}namespace: batchwarden\n"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "settings.yaml"
+    file.write_text(dedent(text))
+    return file
+
+
+def test_what_is_left_out_has_a_sensible_value(tmp_path: Path) -> None:
+    settings = read_settings(write(tmp_path, LEAST))
+    assert settings.host == "batchwarden.batchwarden.svc"
+    assert settings.reached_by == ServicePort(name="batchwarden", port=443)
+    assert (settings.mutating.failure_policy, settings.validating.failure_policy) == ("Ignore", "Fail")
+    assert settings.certificates == Certificates()
+    assert settings.owner_cluster_role is None
+
+
+def test_a_url_takes_the_place_of_the_service(tmp_path: Path) -> None:
+    assert read_settings(write(tmp_path, f"{LEAST}url: https://[::1]:8443\n")).host == "::1"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD, ":1:1: namespace is missing; it is required"),
+        (f"{LEAST}nmae: x\n", ':4:1: unknown field "nmae" (did you mean name?)'),
+        (f"{LEAST}timeoutSeconds: 31\n", ":4:1: timeoutSeconds is 31; allowed: a whole number, 1 to 30"),
+        (f"{LEAST}url: http://x\n", 'url is "http://x"; allowed: https, a host and a port'),
+        (f"{LEAST}url: https://x/path\n", 'url is "https://x/path"; allowed'),
+        (f"{LEAST}url: https://x:port\n", 'url is "https://x:port"; allowed'),
+        (f"{LEAST}url: https://x\nservice: {{}}\n", "there is a service and a url; give one of the two"),
+        (f"{LEAST}certificates: {{mode: acme}}\n", 'mode is "acme"; allowed: cert-manager, provided or self-signed'),
+        (
+            f"{LEAST}certificates: {{lifeSeconds: 1000}}\n",
+            "lifeSeconds is 1000; allowed with settleSeconds 600: at least 1355",
+        ),
+        (f"{LEAST}certificates: {{caLifeSeconds: 2000}}\n", "caLifeSeconds is 2000; allowed: at least lifeSeconds"),
+        (f"{LEAST}objectSelector: {{matchLabels: {{a: '-'}}}}\n", '"-" is not a label value'),
+        (f"{LEAST}---\n{LEAST}", "there are 2 documents in it; allowed: one ControllerSettings"),
+        ("", "there are 0 documents in it"),
+        ("kind: 'x", "settings.yaml:1:7: "),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings(write(tmp_path, text))
+    assert said in str(raised.value)
+    assert str(raised.value).startswith(str(tmp_path / "settings.yaml"))
+
+
+def test_a_change_is_taken_over_and_a_broken_one_leaves_the_last_good_settings(tmp_path: Path) -> None:
+    changes: list[None] = []
+    file = SettingsFile(write(tmp_path, LEAST), lambda: changes.append(None))
+    file.keep(AT)
+    assert changes == []
+    write(tmp_path, f"{LEAST}timeoutSeconds: ten\n")
+    for _ in range(2):
+        with pytest.raises(SettingsError, match="timeoutSeconds"):
+            file.keep(AT)
+    assert file.settings.timeout_seconds == 5
+    write(tmp_path, f"{LEAST}timeoutSeconds: 10\n")
+    file.keep(AT)
+    file.keep(AT)
+    assert file.settings.timeout_seconds == 10
+    assert changes == [None]

@@ -1,0 +1,112 @@
+"""Keeps the serving certificate: made and renewed here, or only looked at where others make it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from webhook.cluster.api import Api
+from webhook.cluster.endpoints import read_blocks
+from webhook.cluster.events import announce
+from webhook.cluster.material import Files, Place, Secrets
+from webhook.cluster.observe import KeeperError, KeeperObserver
+from webhook.cluster.settings import Certificates, ControllerSettings
+
+MOST_SECONDS: Final = 60.0  # between looks
+LEAST_SECONDS: Final = 0.25
+
+
+class Step(Protocol):
+    """What is done or waited for, and why, in words; ``place`` is what was written."""
+
+    @property
+    def reason(self) -> str:
+        """Say why."""
+
+    @property
+    def place(self) -> Place | None:
+        """Say what was written, None where nothing was."""
+
+
+class Craft(Protocol):
+    """What is to be known of X.509."""
+
+    def rotate(self, port: Secrets, hosts: Sequence[str], wanted: Certificates, at: datetime) -> Step:
+        """Take the one step that is due."""
+
+    def find_cas(self, pem: bytes) -> Sequence[bytes]:
+        """Give the certificates of a text that may sign others."""
+
+    def end(self, pem: bytes) -> datetime | None:
+        """Tell when the first certificate of a text ends; None where there is none."""
+
+
+class CertificateKeeper:
+    """Takes each step that is due for the certificates, and tells when they end."""
+
+    name: Final = "certificates"
+
+    def __init__(
+        self, api: Api, settings: Callable[[], ControllerSettings], craft: Craft, observer: KeeperObserver
+    ) -> None:
+        """Take whom to ask, what for, who knows about certificates, and whom to tell."""
+        self._api, self._settings, self._craft, self._observer = api, settings, craft, observer
+
+    def keep(self, at: datetime) -> float:
+        """Take a step; where nothing is due, look again after a part of what a change takes to settle."""
+        settings = self._settings()
+        secrets = Secrets(self._api, settings, at)
+        try:
+            return self._step(secrets, settings, at)
+        finally:
+            self._tell_ends(secrets.files, settings, at)
+
+    def _step(self, secrets: Secrets, settings: ControllerSettings, at: datetime) -> float:
+        wanted = settings.certificates
+        if wanted.mode != "self-signed":
+            files, _ = secrets.read("serving")
+            find_bundle(files, settings, self._craft)
+            self._observer.found(self.name, f"they are made by others: certificates.mode is {wanted.mode}")
+            return MOST_SECONDS
+        step = self._craft.rotate(secrets, [settings.host], wanted, at)
+        if step.place:
+            self._observer.did(self.name, step.reason)
+            about = settings.namespace, secrets.name(step.place)
+            announce(self._api, about, ("Normal", "CertificateChanged", step.reason), at)
+            return 0
+        self._observer.found(self.name, step.reason)
+        return min(MOST_SECONDS, max(LEAST_SECONDS, wanted.settle_seconds / 4))
+
+    def _tell_ends(self, files: Mapping[Place, Files], settings: ControllerSettings, at: datetime) -> None:
+        """Record when they end; what is not renewed though it is long due is told as well."""
+        if "serving" not in files:
+            return
+        serving, about = files["serving"], (settings.namespace, settings.certificates.serving_secret)
+        shown = {
+            "ca": files.get("authority", {}).get("ca.crt") or serving.get("ca.crt", b""),
+            "serving": serving.get("tls.crt", b""),
+        }
+        ahead = timedelta(seconds=min(settings.remind_seconds, settings.certificates.life_seconds / 6))
+        for name, pem in shown.items():
+            end = self._craft.end(pem)
+            self._observer.ends(name, end)
+            text = f"the {name} certificate ends at {end:%Y-%m-%dT%H:%M:%SZ}, and was not renewed" if end else ""
+            if end and end - at < ahead and self._observer.found(f"{self.name}: {name}", text):
+                announce(self._api, about, ("Warning", "CertificateEndsSoon", text), at)
+
+
+def find_bundle(serving: Files, settings: ControllerSettings, craft: Craft) -> bytes:
+    """Give the CAs to trust (PEM): those beside the serving certificate, else those that its chain brings.
+
+    Raises KeeperError where there is none. One that the machines of API servers trust has to be named as well.
+    """
+    if bundle := b"".join(read_blocks(serving.get("ca.crt", b""))):
+        return bundle
+    name = f"Secret {settings.namespace}/{settings.certificates.serving_secret}"
+    if settings.certificates.mode == "provided" and serving:
+        if chain := craft.find_cas(serving.get("tls.crt", b"")):
+            return b"".join(chain)
+        raise KeeperError(
+            f"{name} has no ca.crt, and its tls.crt brings no CA along: "
+            "add the certificate of the CA that signed it (PEM) as ca.crt, also where that is a public CA"
+        )
+    raise KeeperError(f"{name} has no ca.crt" if serving else f"there is no {name} yet, or nothing in it")

@@ -1,0 +1,89 @@
+"""Secrets and bundles in the cluster, as the rotation of certificates wants to read and write them."""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, TypeAlias
+
+from webhook.cluster.api import CONFLICT, NOT_FOUND, Api, ApiError, Manifest
+from webhook.cluster.endpoints import find_endpoints, show_all
+from webhook.cluster.settings import ControllerSettings
+
+MUTATING: Final = "MutatingWebhookConfiguration"
+CONFIGURATIONS: Final = {
+    MUTATING: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+}
+SECOND: Final = timedelta(seconds=1)
+
+Place: TypeAlias = Literal["authority", "serving"]
+Files: TypeAlias = Mapping[str, bytes]
+
+
+class Secrets:
+    """The material in Secrets of the own namespace, and what of it is in force; its methods raise ApiError.
+
+    One is made for each look: it remembers the Secrets that it read, to write them with all else that they hold.
+    """
+
+    def __init__(self, api: Api, settings: ControllerSettings, at: datetime) -> None:
+        """Take whom to ask, what for, and what time it is."""
+        self._api, self._settings, self._at = api, settings, at
+        self._home = f"/api/v1/namespaces/{settings.namespace}/secrets"
+        self._read: dict[Place, Manifest] = {}
+        self.files: dict[Place, Files] = {}  # as last read or written
+
+    def read(self, place: Place) -> tuple[Files, str]:
+        """Give the files of a Secret and its version; no files and "" where it does not exist."""
+        found = self._api.get(f"{self._home}/{self.name(place)}")
+        self._read[place] = found or {}
+        self.files[place] = {name: b64decode(text) for name, text in ((found or {}).get("data") or {}).items()}
+        return self.files[place], found["metadata"]["resourceVersion"] if found else ""
+
+    def write(self, place: Place, files: Files, version: str) -> bool:
+        """Write all files of a Secret if it still has this version; False if it has not."""
+        data = {name: b64encode(content).decode() for name, content in files.items()}
+        head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.name(place)}, "type": "Opaque"}
+        try:
+            if version:
+                self._api.replace(f"{self._home}/{self.name(place)}", {**self._read[place], "data": data})
+            else:
+                self._api.create(self._home, {**head, "data": data})
+        except ApiError as error:
+            if error.status == CONFLICT or (version and error.status == NOT_FOUND):
+                return False
+            raise
+        self.files[place] = files
+        return True
+
+    def trusted(self) -> Sequence[tuple[bytes, datetime]]:
+        """Give the bundle of each webhook that is registered, and since when it is what it is, at the latest.
+
+        Whoever changes a field is noted with the time, in whole seconds; where that was wiped, it may be this moment.
+        Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
+        """
+        there = [self._api.get(f"{path}/{self._settings.name}") for path in CONFIGURATIONS.values()]
+        return [
+            (bundle, _written(found["metadata"], self._at)) for found in there if found for bundle in bundles_of(found)
+        ]
+
+    def served(self) -> Sequence[bytes] | None:
+        """Give the certificate (PEM) of each replica that serves, ready or not; None if one could not be asked."""
+        return show_all(find_endpoints(self._api, self._settings), self._settings.host)
+
+    def name(self, place: Place) -> str:
+        """Name the Secret."""
+        certificates = self._settings.certificates
+        return certificates.authority_secret if place == "authority" else certificates.serving_secret
+
+
+def bundles_of(configuration: Manifest) -> Iterator[bytes]:
+    """Give the ``caBundle`` of each of its webhooks."""
+    for webhook in configuration.get("webhooks") or ():
+        yield b64decode(webhook["clientConfig"].get("caBundle") or "")
+
+
+def _written(metadata: Mapping[str, Any], at: datetime) -> datetime:
+    times = [entry["time"] for entry in metadata.get("managedFields") or () if entry.get("time")]
+    latest = max((datetime.fromisoformat(time).astimezone(UTC) for time in times), default=at)
+    return latest + SECOND

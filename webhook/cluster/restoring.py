@@ -1,0 +1,48 @@
+"""Pure: what a webhook configuration that is there lacks of the one that should be."""
+
+from collections.abc import Sequence
+
+from webhook.admission.configurations import SOMETHING_TO_WRITE
+from webhook.cluster.api import Manifest
+from webhook.cluster.endpoints import Finding, read_blocks
+
+
+def differences(there: Manifest, made: Manifest) -> list[str]:
+    """Name what is not as it was made: fields of ours, owners, and webhooks of others; none: nothing to write.
+
+    A field that we do not write may be one that a later API server fills in, so it is let be. Without managedFields
+    nobody knows since when a ``caBundle`` is what it is.
+    """
+    found, wanted = there.get("webhooks") or [], made["webhooks"]
+    if [each.get("name") for each in found] != [each["name"] for each in wanted]:
+        return ["webhooks"]
+    pairs = zip(found, wanted, strict=True)
+    wrong = [key for old, new in pairs for key, value in new.items() if old.get(key) != value]
+    if made["metadata"].get("ownerReferences", []) not in ([], there["metadata"].get("ownerReferences")):
+        wrong.append("ownerReferences")
+    if not there["metadata"].get("managedFields"):
+        wrong.append("managedFields")
+    return wrong
+
+
+def restored(there: Manifest, made: Manifest) -> Manifest:
+    """Put ours in the place of what is there, with its version, and labels and annotations of others."""
+    return {**made, "metadata": {**there["metadata"], **made["metadata"]}}
+
+
+def condition_of(there: Manifest | None) -> str:
+    """Give the expression by which the mutating webhook that is there is called; "" where there is none."""
+    conditions = [
+        each for webhook in (there or {}).get("webhooks") or () for each in webhook.get("matchConditions") or ()
+    ]
+    return next((str(each["expression"]) for each in conditions if each["name"] == SOMETHING_TO_WRITE), "")
+
+
+def join_bundles(held: bytes, wanted: bytes) -> bytes:
+    """Give the CAs that are wanted, then what is held beside them."""
+    return b"".join(dict.fromkeys([*read_blocks(wanted), *read_blocks(held)]))
+
+
+def may_forget(findings: Sequence[Finding]) -> bool:
+    """Tell whether all that is served was seen to be trusted by what is wanted alone."""
+    return all(found.answer in {"trusted", "refused"} for found in findings)

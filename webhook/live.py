@@ -1,0 +1,77 @@
+"""What runs in a cluster, for the engine: by what it is judged, and the objects, one after the other."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from policies.objects import Policy
+from policies.selection import Snapshot
+from webhook.audit.reports import Found
+from webhook.audit.scan import Judge
+from webhook.files import Document, Unreadable
+from webhook.judging import By, collect_named
+from webhook.reaching import NoAnswerError, in_words, refusal
+from webhook.text.places import Place
+
+if TYPE_CHECKING:
+    from webhook.cluster.glance import Cluster, Glance
+
+NOWHERE: Final = Place(0, 0)
+INSTALL: Final = "kubectl apply -f deploy/crds installs them"
+
+
+def look(cluster: "Cluster", others: Iterable[Policy] = ()) -> "Glance":
+    """Read the cluster's own policies, and what they and others need to know; tell what is not installed.
+
+    Raises NoAnswerError.
+    """
+    with in_words():
+        glance = cluster.look(others)
+    if glance.absent:
+        click.echo(f"Not installed here, so there are none: {', '.join(glance.absent)} ({INSTALL}).", err=True)
+    return glance
+
+
+def open_live_judge(cluster: "Cluster", by: By, at: datetime) -> tuple[Judge, list[Unreadable]]:
+    """Judge by the policies that are named, else by the cluster's own, with what of these cannot be used.
+
+    Raises NoAnswerError and PolicyFilesError, also where there is no policy at all: all would seem well.
+    """
+    if by.policies or by.names:
+        named = collect_named(by)
+        with in_words():
+            glance = cluster.look_around(named.policies)
+        return Judge(glance.around(named.policies, named.exceptions), at), []
+    glance = look(cluster)
+    snapshot = glance.snapshot()
+    if not (snapshot.policies or glance.faults):
+        raise NoAnswerError("there is no policy in the cluster to judge by; name one: --policy baseline")
+    tell_unbound(snapshot, cluster.namespace)
+    return Judge(snapshot, at), [Unreadable(fault.name, 0, 0, fault.why) for fault in glance.faults]
+
+
+def tell_unbound(snapshot: Snapshot, namespace: str) -> None:
+    """Say so where there are policies, and none binds the namespace."""
+    if namespace and snapshot.policies and not snapshot.binding(namespace):
+        click.echo(f"No policy binds namespace {namespace}.", err=True)
+
+
+def documents(cluster: "Cluster") -> Iterator[Document | Unreadable]:
+    """Go through CronJobs and Jobs; of a kind that may not be listed, say so and go on."""
+    from webhook.cluster.api import ApiError  # noqa: PLC0415 - it is slow to import, and not needed for files
+    from webhook.cluster.glance import WORKLOADS  # noqa: PLC0415 - as well
+
+    for kind in WORKLOADS:
+        try:
+            for manifest in cluster.workloads(kind):
+                yield Document("", manifest, NOWHERE)
+        except ApiError as error:
+            yield Unreadable(f"{kind}s", 0, 0, refusal(error))
+
+
+def judged(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
+    """Judge each object as it stands there."""
+    for document in documents(cluster):
+        yield document if isinstance(document, Unreadable) else judge.judge_standing(document)
