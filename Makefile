@@ -11,7 +11,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
 APART := tests/certs tests/server tests/watching
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test e2e image generate lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
+.PHONY: help demo run test cluster e2e e2e-node image generate manifests lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,15 +39,27 @@ test: $(READY) ## Run the tests that need nothing but Python; policies and admis
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report --include='policies/*,webhook/admission/*' --fail-under=100
 
-e2e: $(READY) ## Test against a real API server; builds it the first time, which takes Go >= 1.26 and minutes
+cluster: $(READY) ## Run a Kubernetes of its own with Batchwarden in it, and say how to play with it, until Ctrl-C
+	@$(BIN)/python -m tests.cluster
+
+e2e: $(READY) ## Test against a real API server, the oldest by KUBERNETES=1.33; builds it the first time, by Go >= 1.26
 	@tests/cluster/build >/dev/null
+	@tests/cluster/tools/build >/dev/null
+	@tests/cluster/build certmanager >/dev/null
 	@$(BIN)/python -m pytest tests/cluster
+
+e2e-node: $(READY) ## Test on a real node, with the image: needs Linux and root, and builds what it runs the first time
+	@PYTHON=$(BIN)/python tests/node/run
 
 image: ## Build the image and run it; needs root, buildah and debootstrap
 	@tests/cluster/image
 
 generate: $(READY) ## Write what is generated from the rules: their reference, and the schema for editors
 	@$(BIN)/python deploy/generate.py
+
+manifests: ## Write the manifests for those without Helm, from the chart; builds helm the first time, which takes Go >= 1.26
+	@deploy/render >deploy/manifests/batchwarden.yaml.unfinished
+	@mv deploy/manifests/batchwarden.yaml.unfinished deploy/manifests/batchwarden.yaml
 
 lint: lint-python lint-types lint-imports lint-shell lint-yaml ## Check style, types, who imports whom, shell scripts and YAML
 
@@ -64,8 +76,9 @@ lint-imports: $(READY)
 lint-shell: $(READY)
 	@git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*sh$$/ {print FILENAME} {nextfile}' | xargs $(BIN)/shellcheck
 
+# Templates of a chart are no YAML before they are rendered.
 lint-yaml: $(READY)
-	@git ls-files -z '*.yaml' '*.yml' | xargs -0 $(BIN)/yamllint --strict
+	@git ls-files -z '*.yaml' '*.yml' ':!deploy/helm/*/templates/*' | xargs -0 $(BIN)/yamllint --strict
 
 bench: $(READY) ## Measure, and print the figures of the README
 	@$(BIN)/python -m tests.bench

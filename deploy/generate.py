@@ -1,4 +1,4 @@
-"""Writes what is generated from the rules: their reference, and the schemas of editors and of the API server.
+"""Writes what is generated from the rules: their reference, the schemas of editors and API server, the chart's copies.
 
 ``make generate`` runs it after a change to a rule; a test fails until it was run.
 """
@@ -18,7 +18,9 @@ ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "policies" / "README.md"
 SCHEMAS = ROOT / "deploy" / "schema"
 DEFINITIONS = ROOT / "deploy" / "crds"
-FOLDERS = (SCHEMAS, DEFINITIONS)
+LIBRARY = ROOT / "policies" / "library"
+CHART = ROOT / "deploy" / "helm" / "batchwarden" / "files"  # a chart holds no links: some tools leave them out
+FOLDERS = (SCHEMAS, DEFINITIONS, CHART / "crds", CHART / "policies")
 HEAD = "# Written by make generate from the types in policies/; edit those.\n# yamllint disable rule:line-length\n"
 
 
@@ -43,7 +45,9 @@ def pages() -> Mapping[Path, str]:
         SCHEMAS / name: f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n" for name, schema in schemas().items()
     }
     applied = {DEFINITIONS / name: f"{HEAD}{_yaml(definition)}" for name, definition in definitions().items()}
-    return {REFERENCE: reference([*rules().values()]), **written, **applied}
+    charted = {CHART / "crds" / file.name: text for file, text in applied.items()}
+    ready = {CHART / "policies" / file.name: file.read_text(encoding="utf-8") for file in LIBRARY.glob("*.yaml")}
+    return {REFERENCE: reference([*rules().values()]), **written, **applied, **charted, **ready}
 
 
 def _yaml(definition: Mapping[str, object]) -> str:
@@ -54,7 +58,7 @@ def main() -> None:
     """Write them, and remove what is generated no more."""
     wanted = pages()
     for folder in FOLDERS:
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for file in set(folder.iterdir()) - wanted.keys():
             file.unlink()
     for file, text in wanted.items():
