@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import sleep
 from typing import TypeAlias
 
@@ -18,9 +19,12 @@ from tests.cluster.registration import register
 from tests.cluster.serving import make_certificate, serving
 from tests.cluster.traffic import connect
 from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.needs import mutation_condition
 from webhook.admission.settings import Settings
+from webhook.snapshots import load
 
 ALLOWED, DENIED = 201, 403
+VERDICTS = {"ok": ALLOWED, "fill": ALLOWED, "bad": DENIED}
 PATIENCE = 60  # seconds
 
 
@@ -72,13 +76,10 @@ def floor(site: Site, flags: tuple[str, ...] = ()) -> Iterator[Started]:
 
 
 @contextmanager
-def batchwarden(site: Site, policies: str = "") -> Iterator[Started]:
-    """Run our server with the ready policies, or with others."""
-    backend = announce(site)
-    with (
-        first_answer(site, "bad", DENIED) as at,
-        serving(site.folder, policies or library(), backend=backend) as server,
-    ):
+def batchwarden(site: Site, *, always: bool = False) -> Iterator[Started]:
+    """Run our server with the ready policies; mutation is asked as the controller has it, or ``always``."""
+    backend = announce(site, "" if always else condition(library()))
+    with first_answer(site, "bad", DENIED) as at, serving(site.folder, library(), backend=backend) as server:
         pid = server.program.process.pid
         yield Started(pid, backend.port, at() - started(pid))
 
@@ -87,17 +88,29 @@ ROWS = (
     Row("no webhook", nothing, dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
     Row("Go floor", floor, dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
     Row("Go floor that patches", partial(floor, flags=("-patch",)), dict.fromkeys(("ok", "fill", "bad"), ALLOWED)),
-    Row("Batchwarden", batchwarden, {"ok": ALLOWED, "fill": ALLOWED, "bad": DENIED}),
+    Row("Batchwarden", batchwarden, VERDICTS),
+    Row("Batchwarden, both always called", partial(batchwarden, always=True), VERDICTS),
 )
 
 
-def announce(site: Site) -> Backend:
-    """Make a certificate, choose ports, and register both webhooks where nothing listens yet."""
+def condition(policies: str) -> str:
+    """Give the condition that a controller would generate from policies."""
+    with TemporaryDirectory(prefix="bench-") as folder:
+        path = Path(folder) / "policies.yaml"
+        path.write_text(policies)
+        return mutation_condition(load([path]).policies)
+
+
+def announce(site: Site, mutation: str = "") -> Backend:
+    """Make a certificate, choose ports, and register both webhooks where nothing listens yet.
+
+    The mutating one is called where the expression holds; an empty one always does.
+    """
     make_certificate(site.folder, "127.0.0.1")
     backend = Backend(*free_ports(2))
     ca = (site.folder / "tls" / "ca.crt").read_bytes()
     endpoint = Endpoint(ca=ca, url=f"https://127.0.0.1:{backend.port}")
-    registration = Registration(endpoint=endpoint, mutating_failure_policy="Fail")
+    registration = Registration(endpoint=endpoint, mutating_failure_policy="Fail", mutation_condition=mutation)
     register(site.admin, webhook_configurations(registration, Settings()))
     return backend
 
