@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from webhook.admission.observe import Log, Observer
 from webhook.cli.serve import command
-from webhook.cluster.observe import WatchObserver
+from webhook.cluster.observe import KeeperObserver, WatchObserver
 from webhook.cluster.settings import ControllerSettings, read_settings
 
 ROOT = Path(__file__).parent.parent
@@ -132,7 +132,10 @@ def test_the_metrics_that_are_asked_for_exist(file: str) -> None:
     asked = set(re.findall(r"\bbatchwarden_\w+", (CHART / "files" / file).read_text()))
     observer = Observer(Log())
     WatchObserver(observer.registry, lambda *_, **__: None, lambda: 0.0)
-    kept = {name for name in metrics(observer.registry) for name in (name, f"{name}_bucket")}
+    controllers = CollectorRegistry()
+    KeeperObserver(controllers, lambda *_, **__: None)
+    registries = (observer.registry, controllers)
+    kept = {name for each in registries for name in metrics(each) for name in (name, f"{name}_bucket")}
     assert asked - kept == set()
     assert len(asked) > 5
 

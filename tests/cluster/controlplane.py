@@ -7,8 +7,8 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -94,21 +94,64 @@ class ControlPlane:
         return [json.loads(line) for line in written.splitlines()]
 
 
+@dataclass(frozen=True)
+class Part:
+    """A program of a control plane, which may be stopped and started again where it was."""
+
+    command: list[str]
+    folder: Path
+    is_ready: Callable[[], bool]
+    _running: ExitStack = field(default_factory=ExitStack)
+
+    def start(self) -> None:
+        """Start it and wait until it is ready; raises ControlPlaneError."""
+        self._running.enter_context(running(self.command, self.folder, patience=1)).wait_until(self.is_ready)
+
+    def stop(self) -> None:
+        """Stop it if it runs: what is not done within a second is cut off."""
+        self._running.close()
+
+
+@dataclass(frozen=True)
+class Core:
+    """A Kubernetes API without controllers, of which each part may be stopped and started again."""
+
+    plane: ControlPlane
+    etcd: Part
+    etcd_port: int
+    apiserver: Part
+
+
 @contextmanager
-def start_control_plane(programs: Path, folder: Path) -> Iterator[ControlPlane]:
-    """Run what `build` made, in an empty folder; raises ControlPlaneError if a program does not start."""
+def start_core(programs: Path, folder: Path, *flags: str) -> Iterator[Core]:
+    """Run etcd and kube-apiserver in an empty folder; raises ControlPlaneError if one does not start.
+
+    The API server is given further flags, with paths as seen from that folder.
+    """
     plane = ControlPlane(programs, folder)
     admin = plane.kubectl("admin", folder)
     etcd_port, peer_port, port = free_ports(3)
     settings.write_files(folder, port)
+    etcd = Part(settings.etcd(programs, etcd_port, peer_port), folder, lambda: True)  # kube-apiserver waits for it
+    command = [*settings.apiserver(programs, etcd_port, port), *flags]
+    server = Part(command, folder, lambda: admin.run("get", "--raw=/readyz").code == 0)
+    with ExitStack() as stack:
+        for part in (etcd, server):
+            stack.callback(part.stop)
+            part.start()
+        yield Core(plane, etcd, etcd_port, server)
+
+
+@contextmanager
+def start_control_plane(programs: Path, folder: Path, *flags: str) -> Iterator[ControlPlane]:
+    """Run what `build` made, in an empty folder, with flags as `start_core` takes; raises ControlPlaneError."""
     with (
-        running(settings.etcd(programs, etcd_port, peer_port), folder),
-        running(settings.apiserver(programs, etcd_port, port), folder) as server,
+        start_core(programs, folder, *flags) as core,
+        running(settings.controller_manager(programs), folder) as controllers,
     ):
-        server.wait_until(lambda: admin.run("get", "--raw=/readyz").code == 0)
-        with running(settings.controller_manager(programs), folder) as controllers:
-            controllers.wait_until(lambda: admin.run("get", "serviceaccount", "default").code == 0)
-            yield plane
+        admin = core.plane.kubectl("admin", folder)
+        controllers.wait_until(lambda: admin.run("get", "serviceaccount", "default").code == 0)
+        yield core.plane
 
 
 def free_ports(count: int) -> list[int]:

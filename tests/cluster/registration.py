@@ -1,12 +1,27 @@
-"""Webhook configurations come into force, and out of it, before these functions return."""
+"""Webhook configurations and CRDs come into force, and out of it, before these functions return."""
 
 import secrets
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from tests.cluster.kubectl import DRY_RUN, Kubectl, Object, eventually
 
+CRDS = Path(__file__).parents[2] / "deploy" / "crds"
 KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+
+
+def install(admin: Kubectl) -> None:
+    """Apply our CRDs and wait until the API server serves them."""
+    for verb in (("apply",), ("wait", "--for=condition=Established")):
+        result = admin.run(*verb, f"--filename={CRDS}")
+        assert result.code == 0, result.stderr
+
+
+def uninstall(admin: Kubectl) -> None:
+    """Delete our CRDs with all that there is of them."""
+    result = admin.run("delete", "--ignore-not-found", f"--filename={CRDS}")
+    assert result.code == 0, result.stderr
 
 
 def register(admin: Kubectl, configurations: Sequence[Object]) -> None:

@@ -140,7 +140,8 @@ def serving(folder: Path, policies: str | None, *options: str, backend: Backend 
     backend = backend or Backend(*free_ports(2))
     if policies is not None:
         write_policies(folder, policies)
-    make_certificate(folder, "127.0.0.1")
+    if not (folder / "tls").exists():
+        make_certificate(folder, "127.0.0.1")
     command = [
         *COMMAND,
         "serve",

@@ -17,6 +17,7 @@ USERS = {"admin": "system:masters", "tenant": "tenants"}
 
 # Those that act on Jobs and namespaces: the others make the start longer, and one writes outside the folder.
 CONTROLLERS = (
+    "clusterrole-aggregation-controller",
     "cronjob-controller",
     "garbage-collector-controller",
     "job-controller",
@@ -113,13 +114,14 @@ def write_keys(folder: Path) -> None:
         pem = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
         (folder / name).write_bytes(pem)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "kube-apiserver")])
-    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    # Loopback, and the Service by which programs in Pods call: the first address of --service-cluster-ip-range.
+    addresses = [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "10.96.0.1")]
     now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder(subject, subject, server.public_key(), x509.random_serial_number())
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(addresses), critical=False)
         .sign(server, hashes.SHA256())
     )
     (folder / "server.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -26,7 +26,7 @@ class Answer(NamedTuple):
 
 @dataclass(frozen=True)
 class Client:
-    """A user's connection to the API server, which creates objects in a namespace as dry runs."""
+    """A user's connection to the API server; objects are created in a namespace as dry runs."""
 
     connection: HTTPSConnection
     namespace: str
@@ -35,8 +35,12 @@ class Client:
     def create(self, label: str, manifest: Object) -> Answer:
         """Create an object; the message is empty where that is allowed."""
         path = f"/apis/batch/v1/namespaces/{self.namespace}/{manifest['kind'].lower()}s?dryRun=All"
+        return self.send(label, "POST", path, manifest)
+
+    def send(self, label: str, method: str, path: str, body: Object | None = None) -> Answer:
+        """Send any request to the API server; the message is empty where an object is the answer."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
-        self.connection.request("POST", path, json.dumps(manifest), headers)
+        self.connection.request(method, path, json.dumps(body), headers)
         response = self.connection.getresponse()
         answer = json.loads(response.read())
         return Answer(label, response.status, answer.get("message", ""))
