@@ -55,7 +55,14 @@ def decided(watched: Observer, asked: Raw, given: Context = DENYING) -> None:
 def test_a_decision_is_one_line() -> None:
     watched, stream = observer()
     decided(watched, request(sent(JOB)))
-    common = {"event": "admission", "uid": UID, "user": "tenant", "operation": "CREATE", "object": "Job team-a/import"}
+    common = {
+        "level": "info",
+        "event": "admission",
+        "uid": UID,
+        "user": "tenant",
+        "operation": "CREATE",
+        "object": "Job team-a/import",
+    }
     assert lines(stream) == [
         {
             **common,
@@ -184,7 +191,20 @@ def test_a_broken_log_stops_nobody_and_is_counted(stream: BinaryIO) -> None:
 
 def test_without_a_stream_the_log_is_standard_output(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     Log().write("server", message="ok", nothing="", none=None, empty=[], zero=0)
-    assert json.loads(capfdbinary.readouterr().out).keys() == {"time", "event", "message", "zero"}
+    assert json.loads(capfdbinary.readouterr().out).keys() == {"time", "level", "event", "message", "zero"}
+
+
+@pytest.mark.parametrize(
+    ("least", "told"),
+    [("info", ["info", "warning", "error"]), ("warning", ["warning", "error"]), ("error", ["error"])],
+)
+def test_what_is_below_the_level_is_left_out(least: str, told: list[str]) -> None:
+    stream = io.BytesIO()
+    watched = Observer(Log(stream, least))
+    watched.loaded(DENYING.snapshot)
+    watched.refused(413, "too large")
+    watched.log.logger().error("no certificate")
+    assert [line["level"] for line in lines(stream)] == told
 
 
 def test_other_events_are_told_and_counted() -> None:
@@ -197,16 +217,23 @@ def test_other_events_are_told_and_counted() -> None:
     watched.remarked("policy.yaml:9:5: exception e: there is no policy p here")
     watched.watch(lambda: 1_800_000_000.0)
     assert lines(stream) == [
-        {"event": "refused", "status": 413, "message": "too large"},
-        {"event": "error", "message": "a request could not be answered", "error": "RuntimeError"},
-        {"event": "policies", "message": "in force", "count": 1, "policies": ["house"]},
-        {"event": "policies", "message": "none is in force: nothing is denied, warned of or written", "count": 0},
+        {"level": "warning", "event": "refused", "status": 413, "message": "too large"},
+        {"level": "error", "event": "error", "message": "a request could not be answered", "error": "RuntimeError"},
+        {"level": "info", "event": "policies", "message": "in force", "count": 1, "policies": ["house"]},
         {
+            "level": "warning",
+            "event": "policies",
+            "message": "none is in force: nothing is denied, warned of or written",
+            "count": 0,
+        },
+        {
+            "level": "error",
             "event": "policies",
             "message": "changed files are broken; the last good ones stay in force",
             "faults": "policy.yaml:1:1: \udcff is wrong",
         },
         {
+            "level": "warning",
             "event": "policies",
             "message": "in force, but look at this",
             "remark": "policy.yaml:9:5: exception e: there is no policy p here",

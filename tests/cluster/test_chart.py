@@ -57,6 +57,7 @@ WRONG = [
     ({"image": {"digest": "sha256:abc"}}, "'/image/digest'"),
     ({"image": {"pullPolicy": "Sometimes"}}, "must be one of 'Always', 'IfNotPresent', 'Never'"),
     ({"failurePolicies": {"validating": "ignore"}}, "must be one of 'Ignore', 'Fail'"),
+    ({"logLevel": "debug"}, "must be one of 'info', 'warning', 'error'"),
     ({"timeoutSeconds": 31}, "maximum: got 31, want 30"),
     ({"exemptNamespaces": "kube-system"}, "'/exemptNamespaces': got string, want array"),
     ({"exemptNamespaces": ["Kube_System"]}, "'/exemptNamespaces/0'"),

@@ -16,24 +16,28 @@ from policies.selection import Snapshot
 from policies.workload import KINDS
 from webhook.admission.message import quoted
 from webhook.admission.review import AdmissionRequest, Decision
+from webhook.admission.settings import LEVELS
 
 BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0)
 
 
 class Log:
-    """JSON lines on a stream, each written whole."""
+    """JSON lines on a stream, each written whole; those below a level are left out."""
 
-    def __init__(self, stream: BinaryIO | None = None) -> None:
+    def __init__(self, stream: BinaryIO | None = None, least: str = LEVELS[0]) -> None:
         """Take the stream, which is standard output if left out; it is flushed after each line."""
         self.lost = 0  # lines that the stream did not take: the server goes on without them
+        self._left_out = LEVELS[: LEVELS.index(least)]
         self._stream = stream or sys.stdout.buffer
         self._lock = Lock()
 
-    def write(self, event: str, **fields: object) -> None:
-        """Write one line: time, event, and the fields that hold something; ASCII, so that no terminal obeys it."""
+    def write(self, event: str, level: str = LEVELS[0], **fields: object) -> None:
+        """Write one line: time, level, event, the fields that hold something; ASCII, so that no terminal obeys it."""
+        if level in self._left_out:
+            return
         filled = {key: value for key, value in fields.items() if value not in (None, "", (), [])}
         now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        line = json.dumps({"time": now, "event": event, **filled}).encode() + b"\n"
+        line = json.dumps({"time": now, "level": level, "event": event, **filled}).encode() + b"\n"
         with self._lock:
             try:
                 self._stream.write(line)
@@ -124,7 +128,7 @@ class Observer:
     def refused(self, status: int, text: str) -> None:
         """Record a request that was no review."""
         self._refused.labels(str(status)).inc()
-        self.log.write("refused", status=status, message=text)
+        self.log.write("refused", "warning", status=status, message=text)
 
     def crashed(self, error: Exception) -> None:
         """Record our own bug."""
@@ -135,16 +139,18 @@ class Observer:
         self._policies.set(len(snapshot.policies))
         names = [policy.name for policy in snapshot.policies]
         message = "in force" if names else "none is in force: nothing is denied, warned of or written"
-        self.log.write("policies", message=message, count=len(names), policies=names)
+        level = "info" if names else "warning"
+        self.log.write("policies", level, message=message, count=len(names), policies=names)
 
     def not_loaded(self, faults: str) -> None:
         """Record that changed files are broken, so that the last good policies stay in force."""
         self._reload_failures.inc()
-        self.log.write("policies", message="changed files are broken; the last good ones stay in force", faults=faults)
+        message = "changed files are broken; the last good ones stay in force"
+        self.log.write("policies", "error", message=message, faults=faults)
 
     def remarked(self, remark: str) -> None:
         """Record what is strange about policies that are in force all the same."""
-        self.log.write("policies", message="in force, but look at this", remark=remark)
+        self.log.write("policies", "warning", message="in force, but look at this", remark=remark)
 
     def watch(self, expiry: Callable[[], float]) -> None:
         """Measure at each scrape when the serving certificate ends."""
@@ -157,7 +163,7 @@ class Observer:
     def _traceback(self, text: str, error: Exception, **fields: object) -> None:
         """Tell where our bug is, and of what type; what its message says may be the object's."""
         frames = "".join(traceback.format_tb(error.__traceback__))
-        self.log.write("error", message=text, error=type(error).__name__, traceback=frames, **fields)
+        self.log.write("error", "error", message=text, error=type(error).__name__, traceback=frames, **fields)
 
 
 def _verb(decision: Decision) -> str:

@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+LEVELS = ("info", "warning", "error")  # of log lines: each decision is info, a warning is for the operator to look at
 BREAK_GLASS_GROUP = "batchwarden.io:break-glass"
 CRON_JOB_CONTROLLER = "system:serviceaccount:kube-system:cronjob-controller"
 

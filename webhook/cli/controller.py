@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from webhook.admission.settings import LEVELS
 from webhook.options import Address
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ class Craft:
 @click.option("--context", help="Which of the kubeconfig's contexts.")
 @click.option("--status-listen", help="Where /livez, /readyz and /metrics are.", default="0.0.0.0:8081",
               show_default=True, type=Address())  # fmt: skip
-def command(settings: Path, kubeconfig: Path | None, context: str | None, status_listen: tuple[str, int]) -> None:
+@click.option("--log-level", help="Leave out lines below it.", default=LEVELS[0], show_default=True,
+              type=click.Choice(LEVELS))  # fmt: skip
+def command(
+    settings: Path, kubeconfig: Path | None, context: str | None, status_listen: tuple[str, int], log_level: str
+) -> None:
     """Keep certificates, webhook configurations and the status of policies in a cluster.
 
     Run one; a second does no harm. It may be stopped at any moment: serving never depends on it. Changed settings are
@@ -64,7 +69,7 @@ def command(settings: Path, kubeconfig: Path | None, context: str | None, status
     from webhook.cluster.assembly import Whole
     from webhook.cluster.settings import SettingsError
 
-    log = Log()
+    log = Log(least=log_level)
     try:
         whole = Whole(connect(kubeconfig, context), settings, Craft(), log.write)
         status = StatusServer(status_listen, log.logger())

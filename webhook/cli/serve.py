@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
+from webhook.admission.settings import CRON_JOB_CONTROLLER, LEVELS, Settings
 from webhook.options import Address, Name, Url
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ SECONDS = click.FloatRange(0, 600)
 @option("--controller-user", "Under whom CronJobs make their Jobs.", default=CRON_JOB_CONTROLLER)
 @option("--why-url", "A page whose anchors are rule names, for denials.", default="", type=Url("https", "http"))
 @option("--drain-seconds", "How long to go on after SIGTERM.", default=5.0, type=SECONDS)
+@option("--log-level", "Leave out lines below it: each decision is info.", default=LEVELS[0], type=click.Choice(LEVELS))
 @option("--threads", "Requests worked on at one time.", default=32, type=click.IntRange(1, 256))
 def command(
     policies: tuple[Path, ...],
     kubeconfig: Path | None,
     context: str | None,
     exempt_namespace: tuple[str, ...],
+    log_level: str,
     **given: Any,
 ) -> None:
     """Answer the API server's admission reviews by the policies of the cluster, or by those in files.
@@ -80,17 +82,17 @@ def command(
     def find(observer: "Observer") -> Source:
         return _files(policies, observer) if policies else _cluster(kubeconfig, context, observer)
 
-    sys.exit(_serve(find, settings, given))
+    sys.exit(_serve(find, settings, log_level, given))
 
 
-def _serve(find: Callable[["Observer"], Source], settings: Settings, given: dict[str, Any]) -> int:
+def _serve(find: Callable[["Observer"], Source], settings: Settings, level: str, given: dict[str, Any]) -> int:
     from webhook.admission.app import create_app, create_status_app
     from webhook.admission.observe import Log, Observer
     from webhook.admission.patience import patient
     from webhook.admission.server import Server, ServerSettings
     from webhook.admission.tls import ServerError
 
-    observer = Observer(Log())
+    observer = Observer(Log(least=level))
     stop = Event()
     try:
         source = find(observer)

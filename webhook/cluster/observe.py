@@ -70,7 +70,7 @@ class WatchObserver:
             before = self._failing.get(kind)
             self._failing[kind] = error.reason
         if before != error.reason:
-            self._write("watch", kind=kind, message=f"what is known stays in force: {error}")
+            self._write("watch", level="warning", kind=kind, message=f"what is known stays in force: {error}")
 
     def installed(self, kind: str, *, there: bool) -> None:
         """Record whether the API server knows a kind."""
@@ -79,13 +79,14 @@ class WatchObserver:
             before = self._there.get(kind, True)
             self._there[kind] = there
         if before != there:
-            self._write("watch", kind=kind, message="installed" if there else "not installed; looked for again")
+            level, text = ("info", "installed") if there else ("warning", "not installed; looked for again")
+            self._write("watch", level=level, kind=kind, message=text)
 
     def judged(self, kind: str, key: Hashable, fault: str) -> None:
         """Record what is found wrong with an object, or by the empty text that nothing is any more."""
         name = "/".join(filter(None, key)) if isinstance(key, tuple) else key
         text = f"not usable, so its last good version, if any, is in force: {fault}" if fault else "mended, or gone"
-        self._write("object", kind=kind, name=name, message=text)
+        self._write("object", level="warning" if fault else "info", kind=kind, name=name, message=text)
 
     def rebuilt(self, known: Mapping[str, int], invalid: Mapping[str, int], crowd: tuple[str, ...]) -> None:
         """Record that a snapshot is in force: of how many objects, how many of no use, and which policies too many."""
@@ -96,16 +97,16 @@ class WatchObserver:
         self._crowded.set(len(crowd))
         if crowd != self._crowd:
             self._crowd = crowd
-            self._write(
-                "policies", message="too many in their namespace, and not in force", policies=crowd[:MOST_NAMED]
-            )
+            text = "too many in their namespace, and not in force" if crowd else "no longer too many in any namespace"
+            self._write("policies", level="warning" if crowd else "info", message=text, policies=crowd[:MOST_NAMED])
 
     def remarked(self, remarks: Iterable[str]) -> None:
         """Record what is strange about objects that are in force all the same; it is told when it changes."""
         found = tuple(islice(remarks, MOST_NAMED))
         if found != self._remarks:
             self._remarks = found
-            self._write("policies", message="in force, but look at this" if found else "nothing strange", remarks=found)
+            level, text = ("warning", "in force, but look at this") if found else ("info", "nothing strange")
+            self._write("policies", level=level, message=text, remarks=found)
 
 
 class KeeperObserver:
@@ -150,7 +151,9 @@ class KeeperObserver:
             self._failing[keeper] = str(error)
             text = f"tried again: {error}" if expected else f"an error in Batchwarden, tried again: {error!r}"
             frames = "" if expected else "".join(format_tb(error.__traceback__))
-            self._write("keeper", keeper=keeper, message=text, traceback=frames)
+            self._write(
+                "keeper", level="warning" if expected else "error", keeper=keeper, message=text, traceback=frames
+            )
 
     def did(self, keeper: str, what: str) -> None:
         """Record that a keeper wrote something, and why."""
