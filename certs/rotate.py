@@ -164,7 +164,7 @@ def _publish(scene: Scene) -> Decision | None:
     if content == scene.serving.get("ca.crt"):
         return None
     added, removed = len(set(bundle) - set(had)), len(set(had) - set(bundle))
-    reason = f"the bundle was written: {len(bundle)} CAs, {added} added, {removed} no longer needed"
+    reason = f"the bundle was written: CAs in it {len(bundle)}, added {added}, no longer needed {removed}"
     return Decision(reason, "serving", {**scene.serving, "ca.crt": content})
 
 

@@ -49,7 +49,7 @@ def test_the_first_installation_step_by_step() -> None:
 
     assert [(step.place, step.reason) for step in steps] == [
         ("authority", "another CA was made: there was none"),
-        ("serving", "the bundle was written: 1 CAs, 1 added, 0 no longer needed"),
+        ("serving", "the bundle was written: CAs in it 1, added 1, no longer needed 0"),
         ("authority", "the next CA signs from here on: every client trusts it"),
         ("serving", "another serving certificate was made: there was none"),
         (None, "all is still good"),

@@ -62,6 +62,10 @@ def test_what_is_missing_is_made_step_by_step_and_told(cluster: Storage) -> None
         "all is still good",
     ]
     assert events(cluster) == [("Normal", "CertificateChanged")] * 4
+    assert cluster.objects[SERVING]["metadata"]["annotations"] == {
+        "batchwarden.io/tls-not-after": f"{NOW + timedelta(days=90):%Y-%m-%dT%H:%M:%SZ}",
+        "batchwarden.io/ca-not-after": f"{NOW + timedelta(days=730):%Y-%m-%dT%H:%M:%SZ}",
+    }
     end = watched.metric("certificate_expiry_timestamp_seconds", certificate="serving")
     assert end == (NOW.replace(microsecond=0) + timedelta(days=90)).timestamp()
 

@@ -54,7 +54,7 @@ class CertificateKeeper:
     def keep(self, at: datetime) -> float:
         """Take a step; where nothing is due, look again after a part of what a change takes to settle."""
         settings = self._settings()
-        secrets = Secrets(self._api, settings, at)
+        secrets = Secrets(self._api, settings, at, self._notes)
         try:
             return self._step(secrets, settings, at)
         finally:
@@ -75,6 +75,11 @@ class CertificateKeeper:
             return 0
         self._observer.found(self.name, step.reason)
         return min(MOST_SECONDS, max(LEAST_SECONDS, wanted.settle_seconds / 4))
+
+    def _notes(self, files: Files) -> Mapping[str, str]:
+        """Say in annotations when the certificates of a Secret end, for those who may look at it."""
+        ends = {name: self._craft.end(files.get(f"{name}.crt", b"")) for name in ("tls", "ca")}
+        return {f"batchwarden.io/{name}-not-after": f"{end:%Y-%m-%dT%H:%M:%SZ}" for name, end in ends.items() if end}
 
     def _tell_ends(self, files: Mapping[Place, Files], settings: ControllerSettings, at: datetime) -> None:
         """Record when they end; what is not renewed though it is long due is told as well."""

@@ -1,8 +1,9 @@
 """Secrets and bundles in the cluster, as the rotation of certificates wants to read and write them."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
 from webhook.cluster.api import CONFLICT, NOT_FOUND, Api, ApiError, Manifest
@@ -18,6 +19,7 @@ SECOND: Final = timedelta(seconds=1)
 
 Place: TypeAlias = Literal["authority", "serving"]
 Files: TypeAlias = Mapping[str, bytes]
+Notes: TypeAlias = Callable[[Files], Mapping[str, str]]
 
 
 class Secrets:
@@ -26,9 +28,11 @@ class Secrets:
     One is made for each look: it remembers the Secrets that it read, to write them with all else that they hold.
     """
 
-    def __init__(self, api: Api, settings: ControllerSettings, at: datetime) -> None:
-        """Take whom to ask, what for, and what time it is."""
-        self._api, self._settings, self._at = api, settings, at
+    def __init__(
+        self, api: Api, settings: ControllerSettings, at: datetime, notes: Notes = lambda _: MappingProxyType({})
+    ) -> None:
+        """Take whom to ask, what for, what time it is, and what to annotate a Secret with, by its files."""
+        self._api, self._settings, self._at, self._notes = api, settings, at, notes
         self._home = f"/api/v1/namespaces/{settings.namespace}/secrets"
         self._read: dict[Place, Manifest] = {}
         self.files: dict[Place, Files] = {}  # as last read or written
@@ -43,12 +47,15 @@ class Secrets:
     def write(self, place: Place, files: Files, version: str) -> bool:
         """Write all files of a Secret if it still has this version; False if it has not."""
         data = {name: b64encode(content).decode() for name, content in files.items()}
-        head = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": self.name(place)}, "type": "Opaque"}
+        there: Manifest = self._read[place] if version else {"apiVersion": "v1", "kind": "Secret", "type": "Opaque"}
+        metadata = {"name": self.name(place), **there.get("metadata", {})}
+        metadata["annotations"] = {**(metadata.get("annotations") or {}), **self._notes(files)}
+        manifest = {**there, "metadata": metadata, "data": data}
         try:
             if version:
-                self._api.replace(f"{self._home}/{self.name(place)}", {**self._read[place], "data": data})
+                self._api.replace(f"{self._home}/{self.name(place)}", manifest)
             else:
-                self._api.create(self._home, {**head, "data": data})
+                self._api.create(self._home, manifest)
         except ApiError as error:
             if error.status == CONFLICT or (version and error.status == NOT_FOUND):
                 return False

@@ -114,7 +114,7 @@ class StatusKeeper:
 
     def _tell(self, writer: StatusWriter, fault: str) -> None:
         if writer.written:
-            self._observer.did(self.name, f"{writer.written} statuses or Events were due")
+            self._observer.did(self.name, f"statuses and Events that were due: {writer.written}")
         self._refused = frozenset(writer.refused)
         refused = next((f"{name} and perhaps others: {why}" for name, why in writer.refused.items()), "")
         self._observer.found(self.name, "; ".join(filter(None, (refused, fault))) or "each status is as it should be")
