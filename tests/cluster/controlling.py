@@ -147,14 +147,15 @@ class Site:
 
     def clear(self) -> None:
         """Delete the webhook configurations."""
-        for kind, found in self.registered().items():
-            self.api.delete(f"{CONFIGURATIONS[kind]}/{self.own}", found["metadata"]["uid"])
+        for kind in CONFIGURATIONS:
+            result = self.admin.delete(f"{kind}/{self.own}", "--ignore-not-found", "--wait=false")
+            assert result.code == 0, result.stderr
 
     def _mount(self, stop: Event) -> None:
         seen = ""
         while not stop.wait(0.1):
             found = self.secret("batchwarden-serving")
-            if found and found["data"].keys() >= NEEDED and found["metadata"]["resourceVersion"] != seen:
+            if found and (found.get("data") or {}).keys() >= NEEDED and found["metadata"]["resourceVersion"] != seen:
                 seen = found["metadata"]["resourceVersion"]
                 put_files(self.folder / "tls", found["data"])
 

@@ -19,7 +19,7 @@ from tests.cluster.controlplane import ControlPlane, free_ports, running
 from tests.cluster.kubectl import DRY_RUN, Kubectl, Object, eventually
 from tests.cluster.serving import COMMAND, ENVIRONMENT, make_certificate, serving
 from tests.cluster.workloads import job
-from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.settings import Settings
 
 VALUES = {file.name.removesuffix("-values.yaml"): file for file in sorted((CHART / "ci").iterdir())}
@@ -66,6 +66,9 @@ WRONG = [
     ({"policies": ["strict"]}, "must be one of 'baseline'"),
     ({"policies": "baseline"}, "'/policies': got string, want array"),
     ({"whyUrl": "docs.example.com"}, "'/whyUrl'"),
+    ({"commonLabels": {"app.kubernetes.io/name": "x"}}, "the label app.kubernetes.io/name is the chart's own"),
+    ({"controller": {"podLabels": {"helm.sh/chart": "x"}}}, "the label helm.sh/chart is the chart's own"),
+    ({"certificates": {"servingSecret": "batchwarden-authority"}}, "webhooks must not read"),
     ({"networkPolicy": {"apiServerPorts": []}}, "'/networkPolicy/apiServerPorts'"),
 ]
 
@@ -75,6 +78,14 @@ def test_values_that_are_wrong_are_refused(values: dict[str, Any], words: str, t
     done = Helm(tmp_path).run("template", "batchwarden", CHART, values=values)
     assert done.code != 0
     assert words in done.stderr
+
+
+def test_settings_stay_what_they_are_whatever_is_in_them(tmp_path: Path) -> None:
+    values = {"controllerUser": "a: 'b' # <c>", "fullnameOverride": "true", "certificates": {"servingSecret": "123"}}
+    (found,) = (each for each in rendered(tmp_path, values) if each["kind"] == "ConfigMap")
+    settings = yaml.safe_load(found["data"]["settings.yaml"])
+    assert settings["controllerUser"] == values["controllerUser"]
+    assert (settings["name"], settings["certificates"]["servingSecret"]) == ("true", "123")
 
 
 def test_ready_policies_are_rendered_as_they_are_where_their_kind_is_known(tmp_path: Path) -> None:
@@ -378,9 +389,9 @@ def test_what_is_uninstalled_denies_nothing_and_leaves_what_people_wrote(
     controller = replace(mine, kubeconfig=kubeconfig, user=CONTROLLER)
     make_certificate(tmp_path, "127.0.0.1")
     role = mine.get_json(f"clusterrole/{CONTROLLER}")
-    endpoint = Endpoint(ca=(tmp_path / "tls" / "ca.crt").read_bytes(), url="https://127.0.0.1:1")
+    client_config = ClientConfig(ca=(tmp_path / "tls" / "ca.crt").read_bytes(), url="https://127.0.0.1:1")
     owner = {key: role[key] for key in ("apiVersion", "kind")} | {key: role["metadata"][key] for key in ("name", "uid")}
-    dead = Registration(endpoint=endpoint, owner=owner, timeout_seconds=1)
+    dead = Registration(client_config=client_config, owner=owner, timeout_seconds=1)
     for made in webhook_configurations(dead, Settings()):
         assert controller.create(made).stderr == ""
     eventually(lambda: 'failed calling webhook "validate.batchwarden.io"' in mine.create(job("first")).stderr)

@@ -213,6 +213,7 @@ LARGE = {
     "few-selected": many(150, each="label", activeDeadline={"defaultSeconds": 60}),
     "labels": many(230, requiredLabels={"defaults": {"example.com/NUMBER": "a"}}),
     "limits": many(200, resourceLimits={"defaults": {"example.com/NUMBER": 1}}),
+    "strange": [policy_of({"resourceLimits": {"defaults": {"a\nb'\\\x1b\u2028\x85": 1, "ü 𝄞": 1}}})],
     "ready": SETS["ready"],
 }
 LIMITS = {f"example.com/{number}": "1" for number in range(200)}

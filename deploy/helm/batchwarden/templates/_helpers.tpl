@@ -46,7 +46,11 @@ annotations:
 {{- end }}
 
 {{- define "batchwarden.servingSecret" -}}
-{{- default (printf "%s-serving" (include "batchwarden.fullname" .)) .Values.certificates.servingSecret -}}
+{{- $full := include "batchwarden.fullname" . -}}
+{{- if eq .Values.certificates.servingSecret (printf "%s-authority" $full) -}}
+  {{- fail "certificates.servingSecret is the name of the Secret with the CA's key, which webhooks must not read; give another" -}}
+{{- end -}}
+{{- default (printf "%s-serving" $full) .Values.certificates.servingSecret -}}
 {{- end }}
 
 {{/*
