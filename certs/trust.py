@@ -4,7 +4,7 @@ What clients trust: bundles of CA certificates, and for which serving certificat
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime
 
@@ -33,18 +33,6 @@ def vouches(ca: bytes, certificate: bytes) -> bool:
 def accepts(bundle: Iterable[bytes], certificate: bytes) -> bool:
     """Tell whether one of the CAs, each PEM, signed the certificate."""
     return any(vouches(ca, certificate) for ca in bundle)
-
-
-def may_replace(old: bytes, new: bytes, served: Sequence[bytes] | None) -> bool:
-    """Tell whether a bundle in force may give way to another without cutting off what it vouches for.
-
-    ``served`` are the certificates that replicas serve, None where not every replica could be asked: then only
-    a bundle that holds all of the old one may follow it. One without any CA never may.
-    """
-    before, after = read_bundle(old), read_bundle(new)
-    if served is None:
-        return bool(after) and set(before) <= set(after)
-    return bool(after) and all(accepts(after, leaf) or not accepts(before, leaf) for leaf in served)
 
 
 def is_valid(certificate: bytes, at: datetime) -> bool:

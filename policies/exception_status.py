@@ -79,10 +79,10 @@ def _judge(
     end = exception.spec.expires_at
     if end <= at:
         return "Expired", Saying(ACTIVE, "False", "Expired", f"it ended on {_moment(end)}")
-    claims = [*_claims(exception, near, at)]
-    why = list(dict.fromkeys(claim.why_inert for claim in claims if claim.why_inert))
+    found = [*claims(exception, near, at)]
+    why = list(dict.fromkeys(claim.why_inert for claim in found if claim.why_inert))
     but = "; ".join([*(text for _, text in exception.unmet(near)), *why])
-    lifted = [claim for claim in claims if not claim.why_inert]
+    lifted = [claim for claim in found if not claim.why_inert]
     if not lifted:
         return "Inert", Saying(ACTIVE, "False", "NotPermitted" if why else "NotFound", but)
     message = f"until {_moment(end)} it lifts {_listed(lifted)}{'; but ' * bool(but)}{but}"
@@ -91,7 +91,8 @@ def _judge(
     return "Active", Saying(ACTIVE, "True", "InForce", message)
 
 
-def _claims(exception: BatchPolicyException, near: Iterable[Policy], at: datetime) -> Iterator[Claim]:
+def claims(exception: BatchPolicyException, near: Iterable[Policy], at: datetime) -> Iterator[Claim]:
+    """Go through the rules of these policies that an exception names; it is in force where it lifts one of them."""
     for policy in near:
         why_inert = exception.why_inert(policy, at)
         for rule, _, action in policy.rules:
@@ -102,11 +103,11 @@ def _claims(exception: BatchPolicyException, near: Iterable[Policy], at: datetim
 def _letter(exception: BatchPolicyException, near: Iterable[Policy], verb: str, cure: str) -> str:
     spec = exception.spec
     last = spec.expires_at - timedelta.resolution
-    claims = [claim for claim in _claims(exception, near, last) if not claim.why_inert]
+    lifted = [claim for claim in claims(exception, near, last) if not claim.why_inert]
     again = [
-        f"{word} again: {_listed([claim for claim in claims if claim.action is action])}"
+        f"{word} again: {_listed([claim for claim in lifted if claim.action is action])}"
         for action, word in CONSEQUENCES.items()
-        if any(claim.action is action for claim in claims)
+        if any(claim.action is action for claim in lifted)
     ]
     then = f"From then on {'; '.join(again)}. " if again else ""
     return cut(f"It {verb} on {_moment(spec.expires_at)}. {then}{cure} Owner: {spec.owner}. Reason: {spec.reason}")

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct
@@ -20,6 +20,7 @@ from policies.strict import InvalidObjectError, decode
 
 EVERYTHING = LabelSelector()
 MOST_IN_NAMESPACE: Final = 32  # BatchPolicies: what tenants write, every admission in their namespace pays for
+CROWDED: Final = f"its namespace has over {MOST_IN_NAMESPACE} BatchPolicies, of which the oldest count; unite some"
 Name: TypeAlias = Annotated[
     str,
     Meta(
@@ -35,9 +36,10 @@ Selector: TypeAlias = Annotated[
         extra_json_schema={"x-kubernetes-map-type": "atomic"},  # as in Kubernetes' own objects
     ),
 ]
-MOMENT: Final = cel(
-    ("!format.datetime().validate(self).hasValue()", "no time with its zone; write e.g. 2027-03-31T00:00:00Z")
-)
+NO_MOMENT: Final = "no time with its zone; write e.g. 2027-03-31T00:00:00Z"
+FIRST_YEAR: Final = 1000
+ZONED: Final = "^[1-9][0-9]{3}-[^,]+([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"  # what Kubernetes takes is more
+MOMENT: Final = cel((f"!format.datetime().validate(self).hasValue() && self.matches('{ZONED}')", NO_MOMENT))
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True, extra_json_schema={"maxLength": 64, **MOMENT})]
 ApiVersion: TypeAlias = Literal["batchwarden.io/v1alpha1"]
 
@@ -93,6 +95,15 @@ class BatchPolicyExceptionSpec(_Strict, frozen=True):
     reason: Annotated[str, Meta(min_length=1, max_length=512)]
     owner: Text
     expires_at: Moment
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be told in UTC, and Go's zero time."""
+        try:
+            year = self.expires_at.astimezone(UTC).year
+        except OverflowError:
+            year = 0
+        if year < FIRST_YEAR:
+            raise ValueError(f"expiresAt is {NO_MOMENT}")
 
 
 class ClusterBatchPolicy(_Strict, frozen=True, tag_field="kind", tag="ClusterBatchPolicy"):

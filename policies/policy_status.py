@@ -6,14 +6,13 @@ from typing import Final
 from msgspec import structs
 
 from policies.clauses import Clause, clauses_of
-from policies.objects import MOST_IN_NAMESPACE, Policy
+from policies.objects import CROWDED, Policy
 from policies.rule import Action
 from policies.status import Known, PolicyStatus, RuleStatus, Saying, conditions, counted, cut, invalid
 from policies.strict import InvalidObjectError
 
 READY: Final = "Ready"
 DEFAULTS_ACTIVE: Final = "DefaultsActive"
-CROWDED: Final = f"its namespace has over {MOST_IN_NAMESPACE} BatchPolicies, of which the oldest count; unite some"
 MOST_RULES: Final = 64
 MOST_NAME: Final = 64
 

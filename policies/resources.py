@@ -162,6 +162,14 @@ def _pod_amount(job: Workload, part: str, resource: str) -> Amount | None:
     return amounts(job.pod_spec.section("resources").raw.get(part)).get(resource)
 
 
+def unite_limits(manifests: Mapping[tuple[str, str], object]) -> dict[str, LimitRange]:
+    """Unite the LimitRange manifests of each namespace in the order of their names, from namespace and name."""
+    homes: dict[str, list[object]] = {}
+    for home, name in sorted(manifests):
+        homes.setdefault(home, []).append(manifests[home, name])
+    return {home: limit_range(found) for home, found in homes.items()}
+
+
 def limit_range(manifests: Iterable[object]) -> LimitRange:
     """Unite a namespace's LimitRange manifests as its containers feel them: the tightest bounds, the first defaults.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from policies.objects import MOST_IN_NAMESPACE
+from policies.objects import CROWDED, MOST_IN_NAMESPACE
 from policies.selection import Snapshot
 from policies.workload import Workload
 from webhook.folder import WatchedFolder
@@ -98,6 +98,14 @@ def test_policies_exceptions_namespaces_and_limits_are_read(tmp_path: Path) -> N
     )
     assert selected(snapshot, "team-b") == (["restartPolicy"], [], {})
     assert selected(snapshot, "default") == (["restartPolicy"], [], {"cpu": 2})
+
+
+def test_limit_ranges_count_in_the_order_of_their_names_as_at_admission(tmp_path: Path) -> None:
+    head = "apiVersion: v1\nkind: LimitRange\nmetadata: {name: %s, namespace: team-a}\n"
+    limits = head + "spec: {limits: [{type: Container, default: {memory: %s}}]}\n"
+    written = [limits % each for each in (("b", "1Gi"), ("a", "1Mi"), ("a", "2Mi"))]
+    (tmp_path / "limits.yaml").write_text("---\n".join(written))
+    assert load([tmp_path]).facts("team-a").limit_range.default == {"memory": "2Mi"}  # of one name the last counts
 
 
 @pytest.mark.parametrize(
@@ -252,8 +260,7 @@ def test_a_namespace_has_so_many_policies_of_its_own_and_no_more(tmp_path: Path)
     (tmp_path / "c.yaml").write_text("---\n".join(local % (each, "a") for each in (97, 98)))
     with pytest.raises(PolicyFilesError) as caught:
         load([tmp_path])
-    full = "namespace team-a has over 32 of them; unite some"
-    assert caught.value.faults == (f"{tmp_path}/c.yaml:2:1: BatchPolicy p97 is one too many: {full}",)
+    assert caught.value.faults == (f"{tmp_path}/c.yaml:2:1: BatchPolicy p97 is one too many: {CROWDED}",)
 
 
 def test_an_exception_that_names_what_is_not_there_is_remarked_and_yet_loaded(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the commands that judge files share: the options that say by which policies, and the judge these come to."""
+"""What judges files is named by the same options in every command; where nothing is named, it is baseline."""
 
 from collections.abc import Callable
 from datetime import datetime

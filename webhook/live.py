@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from policies.fields import lookup
 from policies.objects import Policy
 from policies.selection import Snapshot
 from webhook.audit.reports import Found
-from webhook.audit.scan import Judge
+from webhook.audit.scan import Judge, LeftOut
 from webhook.files import Document, Unreadable
 from webhook.judging import By, collect_named
 from webhook.reaching import NoAnswerError, in_words, refusal
@@ -58,15 +59,17 @@ def tell_unbound(snapshot: Snapshot, namespace: str) -> None:
         click.echo(f"No policy binds namespace {namespace}.", err=True)
 
 
-def documents(cluster: "Cluster") -> Iterator[Document | Unreadable]:
+def documents(cluster: "Cluster") -> Iterator[Document | LeftOut | Unreadable]:
     """Go through CronJobs and Jobs; of a kind that may not be listed, say so and go on."""
     from webhook.cluster.api import ApiError  # noqa: PLC0415 - it is slow to import, and not needed for files
-    from webhook.cluster.glance import WORKLOADS  # noqa: PLC0415 - as well
+    from webhook.cluster.kinds import WORKLOADS  # noqa: PLC0415 - as well
 
     for kind in WORKLOADS:
         try:
             for manifest in cluster.workloads(kind):
-                yield Document("", manifest, NOWHERE)
+                home = lookup(manifest, ("metadata", "namespace"))
+                is_exempt = home in cluster.exempt
+                yield LeftOut(f"in exempt namespace {home}") if is_exempt else Document("", manifest, NOWHERE)
         except ApiError as error:
             yield Unreadable(f"{kind}s", 0, 0, refusal(error))
 
@@ -74,4 +77,4 @@ def documents(cluster: "Cluster") -> Iterator[Document | Unreadable]:
 def judged(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
     """Judge each object as it stands there."""
     for document in documents(cluster):
-        yield document if isinstance(document, Unreadable) else judge.judge_standing(document)
+        yield judge.judge_standing(document) if isinstance(document, Document) else document

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Command: TypeAlias = Callable[..., Any]
 
+REFUSED: Final = 300  # below, who answers is no API server, or nobody does
 UNAUTHORIZED: Final = 401
 FORBIDDEN: Final = 403
 # ``forbiddenMessage`` in k8s.io/apiserver pkg/endpoints/handlers/responsewriters/errors.go
@@ -28,6 +29,7 @@ _FORBIDDEN: Final = re.compile(
     r'(?: in the namespace "(?P<namespace>[^"]*)"| at the cluster scope)'
 )
 NOT_NAMESPACED: Final = frozenset({"clusterbatchpolicies.batchwarden.io"})  # of what is asked for in one namespace, too
+EXEMPT: Final = ("kube-system", "batchwarden")  # as the chart has it; who may look cannot know what its admin chose
 FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -38,12 +40,13 @@ class NoAnswerError(click.ClickException):
 
 
 class Reach(NamedTuple):
-    """Which cluster, and which namespace: empty for that of the context, unless all are meant."""
+    """Which cluster, and which namespace: empty for that of the context, unless all but the exempt ones are meant."""
 
     kubeconfig: Path | None = None
     context: str | None = None
     namespace: str | None = None
     everywhere: bool = False
+    exempt: tuple[str, ...] = EXEMPT
 
 
 def reached_by(*names: str) -> Callable[[Command], Command]:
@@ -51,7 +54,16 @@ def reached_by(*names: str) -> Callable[[Command], Command]:
     more = {
         "namespace": click.option("-n", "--namespace", type=Name(), help="Which one.  [default: the context's]"),
         "everywhere": click.option(
-            "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look into all namespaces."
+            "-A", "--all-namespaces", "everywhere", is_flag=True, help="Look into all namespaces but the exempt ones."
+        ),
+        "exempt": click.option(
+            "--exempt-namespace",
+            "exempt",
+            multiple=True,
+            type=Name(),
+            default=EXEMPT,
+            show_default=True,
+            help="With -A: leave this one out, as admission does; repeatable, instead of the default.",
         ),
     }
     options = [
@@ -86,13 +98,17 @@ def open_cluster(reach: Reach) -> "Cluster":
     """Find the cluster and the namespace; nothing is asked yet. Raises NoAnswerError."""
     if reach.everywhere and reach.namespace:
         raise click.UsageError("-A is for all namespaces, -n for one; give one of them")
+    if reach.exempt != EXEMPT and not reach.everywhere:
+        raise click.UsageError("--exempt-namespace is for -A; leave it out, or add -A")
     with in_words():
-        from webhook.cluster.api import connect, context_namespace  # noqa: PLC0415 - see above
+        from webhook.cluster.api import connect  # noqa: PLC0415 - see above
         from webhook.cluster.glance import Cluster  # noqa: PLC0415 - see above
 
         api = connect(reach.kubeconfig, reach.context)
-        home = reach.namespace or context_namespace(reach.kubeconfig, reach.context)
-        return Cluster(api, "" if reach.everywhere else home, time.sleep, home)
+        home = reach.namespace or api.namespace
+        if reach.everywhere:
+            return Cluster(api, "", time.sleep, home, frozenset(reach.exempt))
+        return Cluster(api, home, time.sleep, home)
 
 
 def refusal(error: "ApiError") -> str:
@@ -104,7 +120,7 @@ def refusal(error: "ApiError") -> str:
         return f"the API server does not know who you are ({said}); log in again, or name another --context"
     found = _FORBIDDEN.search(said) if error.status == FORBIDDEN else None
     if found is None:
-        return said if error.status else f"{said}; is it the right --context?"
+        return said if error.status >= REFUSED else f"{said}; is it the right --context?"
     resource = f"{found['resource']}.{found['group']}" if found["group"] else found["resource"]
     where = f"namespace {found['namespace']}" if found["namespace"] else "the whole cluster"
     option = f"-n {found['namespace']}" if found["namespace"] else "-A"

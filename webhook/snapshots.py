@@ -15,6 +15,7 @@ from msgspec import structs
 import policies
 from policies.fields import mapping
 from policies.objects import (
+    CROWDED,
     EVERYTHING,
     MOST_IN_NAMESPACE,
     TYPES,
@@ -28,7 +29,7 @@ from policies.objects import (
     is_ours,
     policy,
 )
-from policies.resources import limit_range
+from policies.resources import unite_limits
 from policies.selection import Snapshot
 from policies.strict import InvalidObjectError, decode
 from webhook.files import Document, Unreadable, legible, read_paths
@@ -55,7 +56,7 @@ class Collection:
         self._documents: dict[tuple[str, str, str], Document] = {}
         self._tenants = Counter[str]()
         self._namespaces: dict[str, Mapping[str, str]] = {}
-        self._limit_ranges: dict[str, list[Mapping[str, Any]]] = {}
+        self._limit_ranges: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def take(self, document: Document | Unreadable) -> None:
         """Take one of our objects, a Namespace or a LimitRange; other kinds are nobody's fault."""
@@ -86,8 +87,9 @@ class Collection:
                     self._namespaces[known.name] = known.labels or {}
                 case "v1", "LimitRange":
                     decode(manifest, LimitRangeObject)
-                    home = str(mapping(manifest.get("metadata")).get("namespace") or namespace)
-                    self._limit_ranges.setdefault(home, []).append(manifest)
+                    metadata = mapping(manifest.get("metadata"))
+                    home, name = str(metadata.get("namespace") or namespace), str(metadata.get("name") or "")
+                    self._limit_ranges[home, name] = manifest
                 case _:
                     pass
         except InvalidObjectError as error:
@@ -119,8 +121,7 @@ class Collection:
 
     def snapshot(self) -> Snapshot:
         """Put together what was taken."""
-        limits = {namespace: limit_range(manifests) for namespace, manifests in self._limit_ranges.items()}
-        return Snapshot(self.policies, self.exceptions, self._namespaces, limits)
+        return Snapshot(self.policies, self.exceptions, self._namespaces, unite_limits(self._limit_ranges))
 
     def remarks(self, snapshot: Snapshot) -> Iterator[str]:
         """Say, with file, line and column, which exceptions name what is not in the snapshot."""
@@ -139,8 +140,7 @@ class Collection:
         if kind == "BatchPolicy":
             self._tenants[found.metadata.namespace] += 1
             if self._tenants[found.metadata.namespace] == MOST_IN_NAMESPACE + 1:
-                full = f"namespace {found.metadata.namespace} has over {MOST_IN_NAMESPACE} of them; unite some"
-                self._fault(document, ("kind",), f"{kind} {name} is one too many: {full}")
+                self._fault(document, ("kind",), f"{kind} {name} is one too many: {CROWDED}")
         self._ours[key], self._documents[key] = found, document
 
     def _invalid(self, document: Document, error: InvalidObjectError) -> None:

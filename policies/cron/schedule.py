@@ -1,8 +1,7 @@
 """Pure: when a schedule fires."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
-from itertools import takewhile
+from datetime import datetime, timedelta, tzinfo
 from typing import Final, NamedTuple
 
 from msgspec import Struct
@@ -12,7 +11,6 @@ from policies.cron.zones import later, move, resolve, time_zone
 SECOND: Final = timedelta(seconds=1)
 MINUTE: Final = timedelta(minutes=1)
 HOUR: Final = timedelta(hours=1)
-DAY: Final = timedelta(days=1)
 NOON: Final = 12
 YEARS: Final = 5  # how far the controller looks
 LONGEST: Final = (0, 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)  # days of each month, in its longest year
@@ -122,27 +120,6 @@ class Schedule(Struct, frozen=True):
         while at is not None:
             yield at
             at = self.next(at, zone)
-
-    def previous(self, before: datetime, zone: tzinfo) -> datetime | None:
-        """Give the last run before a moment, as ``fires`` would have come to it; None where none was in five years."""
-        zone = time_zone(self.zone) if self.zone else zone
-        end = before.astimezone(UTC)  # in one zone Python compares what clocks show
-        if self.fields is None:
-            return later(end, timedelta(seconds=-self.every), zone)
-        for start in () if self.never else _looks_back(self.fields, end.astimezone(zone), zone):
-            runs = list(takewhile(lambda at: at < end, self.fires(start, zone)))
-            if runs:
-                return runs[-1]
-        return None
-
-
-def _looks_back(fields: Fields, before: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """Give moments from where to look for the last run: an hour ago, then a day before each day that fits."""
-    yield later(before, -HOUR, zone)
-    for days in range(YEARS * 366):
-        day = move(before, zone, days=-days)
-        if day.month in fields.month and fields.runs_on(day):
-            yield later(day, -DAY, zone)
 
 
 class _Search:

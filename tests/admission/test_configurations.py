@@ -1,11 +1,13 @@
 """The webhook configurations are what the design says, whole, and Kubernetes takes their names."""
 
+import json
 import re
+from typing import Literal
 
 import pytest
 
 from policies.selector import LabelSelector, Requirement
-from webhook.admission.configurations import Endpoint, Registration, match_conditions, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, match_conditions, webhook_configurations
 from webhook.admission.settings import Settings
 
 CA, BUNDLE = b"CA", "Q0E="
@@ -57,7 +59,7 @@ def service(path: str) -> dict[str, object]:
 
 def test_both_configurations_whole() -> None:
     settings = Settings(exempt_namespaces=("kube-system", "batchwarden"))
-    mutating, validating = webhook_configurations(Registration(endpoint=Endpoint(ca=CA)), settings)
+    mutating, validating = webhook_configurations(Registration(client_config=ClientConfig(ca=CA)), settings)
     assert mutating == {
         "apiVersion": "admissionregistration.k8s.io/v1",
         "kind": "MutatingWebhookConfiguration",
@@ -91,7 +93,7 @@ def test_both_configurations_whole() -> None:
 
 def test_a_registration_says_where_and_how_strictly() -> None:
     registration = Registration(
-        endpoint=Endpoint(ca=CA, url="https://127.0.0.1:8443"),
+        client_config=ClientConfig(ca=CA, url="https://127.0.0.1:8443"),
         mutating_failure_policy="Fail",
         validating_failure_policy="Ignore",
         timeout_seconds=30,
@@ -107,7 +109,7 @@ def test_a_registration_says_for_whom_and_whose() -> None:
     selector = LabelSelector(match_labels={"a": "b"}, match_expressions=(Requirement("c", "Exists"),))
     owner = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "name": "ours", "uid": "1"}
     registration = Registration(
-        endpoint=Endpoint(ca=CA),
+        client_config=ClientConfig(ca=CA),
         name="second",
         owner=owner,
         namespace_selector=selector,
@@ -150,3 +152,13 @@ def test_the_controllers_name_stays_a_string(user: str, literal: str) -> None:
         each for each in match_conditions(Settings(controller_user=user)) if each["name"] == CONDITIONS[2]["name"]
     ]
     assert f"!(request.userInfo.username == {literal} && request.kind.kind == 'Job'" in condition["expression"]
+
+
+@pytest.mark.parametrize("operator", ["In", "NotIn", "Exists"])
+def test_what_is_registered_reads_as_the_api_server_gives_it_back(operator: Literal["In", "NotIn", "Exists"]) -> None:
+    values = () if operator == "Exists" else ("x", "y")
+    selector = LabelSelector(match_labels={"a": "b"}, match_expressions=(Requirement("c", operator, values),))
+    client_config = ClientConfig(ca=CA)
+    registration = Registration(client_config=client_config, namespace_selector=selector, object_selector=selector)
+    for made in webhook_configurations(registration, Settings()):
+        assert json.loads(json.dumps(made)) == made

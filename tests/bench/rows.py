@@ -18,7 +18,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.registration import register
 from tests.cluster.serving import make_certificate, serving
 from tests.cluster.traffic import connect
-from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.needs import mutation_condition
 from webhook.admission.settings import Settings
 from webhook.snapshots import load
@@ -109,8 +109,8 @@ def announce(site: Site, mutation: str = "") -> Backend:
     make_certificate(site.folder, "127.0.0.1")
     backend = Backend(*free_ports(2))
     ca = (site.folder / "tls" / "ca.crt").read_bytes()
-    endpoint = Endpoint(ca=ca, url=f"https://127.0.0.1:{backend.port}")
-    registration = Registration(endpoint=endpoint, mutating_failure_policy="Fail", mutation_condition=mutation)
+    client = ClientConfig(ca=ca, url=f"https://127.0.0.1:{backend.port}")
+    registration = Registration(client_config=client, mutating_failure_policy="Fail", mutation_condition=mutation)
     register(site.admin, webhook_configurations(registration, Settings()))
     return backend
 

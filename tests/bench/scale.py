@@ -19,8 +19,9 @@ from policies.workload import Workload
 from tests.cluster.controlplane import free_ports, running
 from tests.cluster.serving import COMMAND, ENVIRONMENT, make_certificate
 from tests.policies.cases import base
+from webhook.cluster.api import decode_json
 from webhook.cluster.kinds import KINDS
-from webhook.cluster.listing import Head, decode_json
+from webhook.cluster.listing import Head
 from webhook.cluster.observe import WatchObserver
 from webhook.cluster.store import Store
 

@@ -1,12 +1,9 @@
-"""What bundles hold, for which certificates they vouch, and when one may give way to another."""
+"""What bundles hold, and for which certificates they vouch."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from certs.authority import create_authority, create_serving
-from certs.trust import accepts, is_valid, issue_time, may_replace, read_bundle, vouches
+from certs.trust import accepts, is_valid, issue_time, read_bundle, vouches
 
 AT, DAY = datetime(2030, 1, 1, tzinfo=UTC), timedelta(days=1)
 OLD, NEXT = create_authority(AT, 90 * DAY), create_authority(AT, 90 * DAY)
@@ -30,23 +27,3 @@ def test_the_life_of_a_certificate() -> None:
     assert [is_valid(LEAF, AT + days * DAY) for days in (-1, 0, 1, 2)] == [False, True, True, False]
     assert not is_valid(b"?", AT)
     assert issue_time(LEAF) == AT
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "served", "expected"),
-    [
-        (A, A + B, [LEAF], True),
-        (A + B, B, [NEXT_LEAF], True),
-        (A + B, B, [NEXT_LEAF, LEAF], False),
-        (A, B, [], True),
-        (A, B, [NEXT_LEAF], True),
-        (A, B, None, False),
-        (A, B + A, None, True),
-        (b"", B, None, True),
-        (b"?", B, [LEAF], True),
-        (A, b"", [], False),
-        (b"", b"?", [], False),
-    ],
-)
-def test_what_may_replace_a_bundle(old: bytes, new: bytes, served: Sequence[bytes] | None, *, expected: bool) -> None:
-    assert expected == may_replace(old, new, served)

@@ -16,13 +16,16 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from certs.authority import KeyPair, parse_host
 from certs.rotate import Decision, Pace, Place, rotate
-from certs.trust import accepts, may_replace, read_bundle
+from certs.trust import accepts, read_bundle
+from webhook.cluster.endpoints import Endpoint, Handshake, why_not
+from webhook.cluster.restoring import next_bundle
 
 DAY, MINUTE, NOTHING = timedelta(days=1), timedelta(minutes=1), timedelta()
 START = datetime(2030, 1, 1, tzinfo=UTC)
 HOSTS = ("batchwarden.batchwarden.svc", "10.96.0.7")
 PACE = Pace(life=90 * DAY, ca_life=3 * 365 * DAY, settle=15 * MINUTE)
 API_SERVERS = (NOTHING, 8 * MINUTE)
+REPLICA = Endpoint("replica", 8443)
 REPLICAS = (NOTHING, MINUTE, 3 * MINUTE)
 T = TypeVar("T")
 
@@ -131,18 +134,29 @@ class World:
         return rotate(self, self.hosts, self.pace, self.now)
 
     def write_bundles(self) -> None:
-        """Let a controller care for the webhook configurations, as one should: served last, guarded by version."""
+        """Let a controller care for the webhook configurations, as RegistrationKeeper does."""
         for timeline in self.configurations.values():
             old, states = timeline.latest, timeline.states
-            new = self.read("serving")[0].get("ca.crt", b"")
-            served = self.served()
-            if old is None:
-                ready = bool(served) and all(accepts(read_bundle(new), leaf) for leaf in served or ())
-            else:
-                ready = old != new and may_replace(old, new, served)
+            wanted = self.read("serving")[0].get("ca.crt", b"")
+            new = self.next_bundle(old, wanted)
             self.before_call("write bundle")
-            if ready and states is timeline.states:
+            if new != old and states is timeline.states:
                 timeline.set(self.elapsed, new)
+
+    def next_bundle(self, old: bytes | None, wanted: bytes) -> bytes | None:
+        """Give what a client shall trust; None where it shall not call yet."""
+        handshakes = self.ask(wanted)
+        if old is None:
+            return wanted if wanted and not why_not(handshakes) else None
+        return next_bundle(old, wanted, lambda: handshakes)
+
+    def ask(self, bundle: bytes) -> list[Handshake]:
+        """Tell of each replica whether a client that trusts the bundle would trust what it serves."""
+        served = self.served()
+        if served is None:
+            return [Handshake(REPLICA, "unknown")]
+        trusted = [accepts(read_bundle(bundle), leaf) for leaf in served]
+        return [Handshake(REPLICA, "trusted" if each else "untrusted") for each in trusted]
 
     def tick(self, duration: timedelta = MINUTE) -> None:
         self.elapsed += duration

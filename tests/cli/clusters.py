@@ -37,6 +37,12 @@ class Scene:
         self.answers: dict[str, list[Answer]] = {}
         self.labels: dict[str, str] = {}
 
+    def spread(self, *homes: str, **items: Sequence[Object]) -> None:
+        """Hold these namespaces and items instead, and answer for all namespaces alone."""
+        everywhere = {name: path.replace(f"/namespaces/{NAMESPACE}", "") for name, path in PATHS.items()}
+        self.answers = {path: [page(items.get(name, []))] for name, path in everywhere.items()}
+        self.answers["/api/v1/namespaces"] = [page([{"metadata": {"name": home}} for home in homes])]
+
     def run(self, *arguments: str | Path, stdin: str | None = None) -> Result:
         """Run the program in this process, once."""
         home = {"metadata": {"name": NAMESPACE, "labels": self.labels}}

@@ -5,12 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
-from tests.cli.clusters import HOME, PATHS, Scene, cron_job, forbidden, job, made_by, ours, retries
+from tests.cli.clusters import HOME, OURS, PATHS, Scene, cron_job, forbidden, job, made_by, ours, retries
+from tests.conftest import ROOT
 from tests.watching.apiserver import ApiServer, page, status
+from webhook.admission.settings import Settings
 from webhook.cli import main
+from webhook.reaching import EXEMPT
 
+BAD = {"backoffLimit": 9}
 IN_TEAM = ("check", "-n", "team-a")
 LET_OFF = {"policies": ["house"], "rules": ["backoffLimit"], "reason": "x", "owner": "y"}
 
@@ -163,20 +168,40 @@ def test_a_policy_that_cannot_be_used_is_told_and_the_others_judge(scene: Scene)
 
 def test_policies_that_are_too_many_in_their_namespace_are_told(scene: Scene) -> None:
     scene.answers["own"] = [page([ours("BatchPolicy", f"p{n:02}", rules={"restartPolicy": {}}) for n in range(33)])]
-    assert "cannot read BatchPolicy team-a/p32: its namespace has over 32 of them" in scene.run(*IN_TEAM).stdout
+    assert (
+        "cannot read BatchPolicy team-a/p32: its namespace has over 32 BatchPolicies, of" in scene.run(*IN_TEAM).stdout
+    )
 
 
 def test_all_namespaces_are_asked_for_in_whole_lists(scene: Scene, server: ApiServer) -> None:
-    everywhere = {name: path.replace("/namespaces/team-a", "") for name, path in PATHS.items()}
-    items = {"policies": [retries(3)], "jobs": [job("far", {"backoffLimit": 9}, namespace="team-z")]}
-    scene.answers = {path: [page(items.get(name, []))] for name, path in everywhere.items()}
-    scene.answers["/api/v1/namespaces"] = [page([{"metadata": {"name": "team-z"}}])]
+    scene.spread("team-z", policies=[retries(3)], jobs=[job("far", BAD, namespace="team-z")])
     result = scene.run("check", "-A")
     assert "Job team-z/far\n" in result.stdout
     assert {path for path, _ in server.asked} == scene.answers.keys()
-    scene.answers[everywhere["own"]] = [forbidden("list", "batchpolicies", "batchwarden.io", "at the cluster scope")]
+    scene.answers[f"{OURS}/batchpolicies"] = [
+        forbidden("list", "batchpolicies", "batchwarden.io", "at the cluster scope")
+    ]
     assert "in the whole cluster; ask " in scene.run("check", "-A").stderr
     assert "or look into one namespace by -n" in scene.run("check", "-A").stderr
+
+
+def test_of_all_namespaces_the_exempt_ones_are_left_out(scene: Scene) -> None:
+    """Nothing is judged there at admission; who looks into one of them by its name means it."""
+    jobs = [job("a", BAD, namespace="kube-system"), job("b", BAD)]
+    scene.spread("kube-system", "team-a", policies=[retries(3)], jobs=jobs)
+    result = scene.run("check", "-A")
+    assert "kube-system/" not in result.stdout
+    assert result.stdout.endswith(
+        "1 object checked; 1 finding (1 Deny); left out: 1 in exempt namespace kube-system.\n"
+    )
+    result = scene.run("check", "-A", "--exempt-namespace=team-a", "--exempt-namespace=x")
+    assert "Job kube-system/a\n" in result.stdout
+    assert result.stdout.endswith("; left out: 1 in exempt namespace team-a.\n")
+
+
+def test_the_namespaces_exempt_by_default_are_those_of_the_chart() -> None:
+    values = yaml.safe_load((ROOT / "deploy/helm/batchwarden/values.yaml").read_text())
+    assert set(EXEMPT) == {*values["exemptNamespaces"], Settings().own_namespace}
 
 
 def test_pages_are_read_one_by_one(scene: Scene, server: ApiServer) -> None:
@@ -190,10 +215,11 @@ def test_pages_are_read_one_by_one(scene: Scene, server: ApiServer) -> None:
     ("arguments", "said"),
     [
         (["-A", "-n", "team-a"], "-A is for all namespaces, -n for one"),
+        (["-n", "team-a", "--exempt-namespace", "x"], "--exempt-namespace is for -A; leave it out, or add -A"),
         (["-A", "."], "PATH is for files, -A, --context and --kubeconfig for a cluster"),
         (["--context", "x", "."], "PATH is for files, -A, --context and --kubeconfig for a cluster"),
     ],
-    ids=range(3),
+    ids=range(4),
 )
 def test_what_contradicts_itself_is_refused(arguments: list[str], said: str) -> None:
     result = CliRunner().invoke(main, ["check", *arguments])

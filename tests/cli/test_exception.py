@@ -177,6 +177,15 @@ def test_what_is_not_there_or_may_not_be_read_is_told(scene: Scene) -> None:
     assert 'user "tenant" may not list jobs.batch in namespace team-a' in refused(scene, *ASK)
 
 
+@pytest.mark.parametrize("namespace", ["kube-system/secrets/x?watch=1&y=", "..", "Team-A"], ids=range(3))
+def test_a_manifest_leads_into_no_other_path(scene: Scene, server: ApiServer, namespace: str) -> None:
+    thing = {"apiVersion": "batch/v1", "kind": "Job", **job("once", {"backoffLimit": 9}, labels={"app": "once"})}
+    thing["metadata"]["namespace"] = namespace
+    said = refused(scene, "-f", "-", *ASK[1:], stdin=json.dumps(thing))
+    assert said.startswith(f"Error: metadata.namespace: {namespace!r} is no name that Kubernetes takes here; allowed: ")
+    assert server.asked == []
+
+
 def test_a_policy_of_the_namespace_counts_as_well(scene: Scene) -> None:
     own = ours("BatchPolicy", "own", action="Audit", exceptions={}, rules={"backoffLimit": {"max": 1}})
     scene.answers["own"] = [page([own])]

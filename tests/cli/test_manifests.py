@@ -9,7 +9,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from certs import authority
-from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.settings import Settings
 from webhook.cli import main
 
@@ -25,17 +25,18 @@ def webhooks(folder: Path, *options: str, content: bytes = CA.certificate) -> Re
 @pytest.mark.parametrize(
     ("options", "registration", "settings"),
     [
-        ([], Registration(endpoint=Endpoint(ca=CA.certificate)), Settings()),
+        ([], Registration(client_config=ClientConfig(ca=CA.certificate)), Settings()),
         (
             ["--url=https://10.0.0.5:8443/", "--failure-policy=Ignore", "--exempt-namespace=a", "--exempt-namespace=b"],
             Registration(
-                endpoint=Endpoint(ca=CA.certificate, url="https://10.0.0.5:8443"), validating_failure_policy="Ignore"
+                client_config=ClientConfig(ca=CA.certificate, url="https://10.0.0.5:8443"),
+                validating_failure_policy="Ignore",
             ),
             Settings(exempt_namespaces=("a", "b")),
         ),
         (
             ["--service=guard", "--port=8443", "--own-namespace=guards", "--controller-user=system:o'brien"],
-            Registration(endpoint=Endpoint(ca=CA.certificate, service="guard", port=8443)),
+            Registration(client_config=ClientConfig(ca=CA.certificate, service="guard", port=8443)),
             Settings(own_namespace="guards", controller_user="system:o'brien"),
         ),
     ],

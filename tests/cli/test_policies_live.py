@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.cli.clusters import Scene, forbidden, ours, retries
-from tests.watching.apiserver import ApiServer, page, status
+from tests.cli.clusters import HOME, Scene, forbidden, ours, retries
+from tests.watching.apiserver import ApiServer, page, status, whole
 from webhook.cli import main
 
 BINDS = ("policies", "-n", "team-a")
@@ -67,7 +67,7 @@ kept  (BatchPolicyException, until 2099-01-01)
 
 far  (BatchPolicyException, not in force, until 2099-01-01)
   lifts: backoffLimit of elsewhere
-  but: none of its policies binds here
+  but: none of its policies binds here with such a rule
   objects: all
   why: OPS-1 (me@example.com)
 
@@ -119,6 +119,25 @@ def test_what_cannot_be_used_or_read_is_told(scene: Scene) -> None:
     assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
     assert "may not list clusterbatchpolicies.batchwarden.io in the whole cluster" in result.stderr
     assert "-n" not in result.stderr
+
+
+def test_an_exception_from_a_rule_that_its_policy_lacks_is_not_in_force(scene: Scene) -> None:
+    """As its status says: both go by the same claims."""
+    lacking = ours("BatchPolicyException", "lacking", **LET_OFF | {"rules": ["restartPolicy"]}, selector={},
+                   expiresAt="2099-01-01T00:00:00Z")  # fmt: skip
+    lacking["metadata"]["creationTimestamp"] = "2098-12-31T00:00:00Z"
+    scene.answers["exceptions"] = [page([lacking])]
+    (told,) = json.loads(scene.run(*BINDS, "--format=json").stdout)["exceptions"]
+    assert (told["inForce"], told["inert"]) == (False, ["none of its policies binds here with such a rule"])
+
+
+def test_what_is_no_cluster_is_told(scene: Scene) -> None:
+    for name in ("policies", HOME):
+        scene.answers = {name: [whole(200, b"<html>Log in</html>")]}
+        result = scene.run(*BINDS)
+        assert (result.exit_code, result.stdout, result.stderr.count("\n")) == (2, "", 1)
+        assert result.stderr.startswith("Error: this is not what an API server answers: JSON is malformed")
+        assert result.stderr.endswith("; is it the right --context?\n")
 
 
 def test_a_command_that_asks_no_cluster_takes_no_namespace() -> None:

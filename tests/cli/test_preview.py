@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.clusters import PATHS, Object, Scene, cron_job, forbidden, job, made_by, ours, retries
+from tests.cli.clusters import Object, Scene, cron_job, forbidden, job, made_by, ours, retries
 from tests.watching.apiserver import ApiServer, page
 
 LET_OFF = {"policies": ["house"], "rules": ["backoffLimit"], "reason": "x", "owner": "y"}
@@ -111,14 +111,27 @@ def test_an_exception_that_is_there_keeps_its_age(scene: Scene) -> None:
 
 def test_in_all_namespaces_what_names_none_is_for_that_of_the_context(scene: Scene) -> None:
     homes = ("team-a", "default")
-    scene.answers = {path.replace("/namespaces/team-a", ""): [page([])] for path in PATHS.values()}
-    scene.answers["/api/v1/namespaces"] = [page([{"metadata": {"name": home}} for home in homes])]
-    scene.answers["/apis/batch/v1/jobs"] = [page([job("once", {"backoffLimit": 9}, namespace=home) for home in homes])]
+    scene.spread(*homes, jobs=[job("once", {"backoffLimit": 9}, namespace=home) for home in homes])
     own = ours("BatchPolicy", "own", action="Deny", rules={"backoffLimit": {"max": 1}})
     del own["metadata"]["namespace"]
     told = scene.run("preview", "-f", "-", "-A", stdin=json.dumps(own)).stdout
     assert told.startswith("Job default/once\n  Deny ")
     assert told.endswith("2 objects compared; 1 would change; 1 newly denied.\n")
+
+
+def test_of_all_namespaces_the_exempt_ones_are_left_out(scene: Scene) -> None:
+    homes = ("team-a", "kube-system")
+    scene.spread(*homes, jobs=[job("once", {"backoffLimit": 9}, namespace=home) for home in homes])
+    here = {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}
+    policy = json.dumps(retries(3, namespaceSelector=here))
+    result = scene.run("preview", "-f", "-", "-A", stdin=policy)
+    assert result.stdout == "1 object compared; none would change; left out: 1 in exempt namespace kube-system.\n"
+    assert result.stderr == "Policy house binds none of the namespaces looked at.\n"
+    told = scene.run("preview", "-f", "-", "-A", "--exempt-namespace=team-a", "--format=json", stdin=policy)
+    assert json.loads(told.stdout)["summary"] == {
+        "objects": 1, "changed": 1, "shown": 1, "outcomes": {"newlyDenied": 1},
+        "leftOut": {"in exempt namespace team-a": 1}}  # fmt: skip
+    assert told.stderr == ""
 
 
 def test_labels_of_a_namespace_are_previewed(scene: Scene) -> None:
@@ -163,7 +176,7 @@ def test_programs_are_told_alike(scene: Scene) -> None:
             }
         ],
         "unreadable": [],
-        "summary": {"objects": 4, "changed": 2, "shown": 1, "outcomes": {"newlyDenied": 2}},
+        "summary": {"objects": 4, "changed": 2, "shown": 1, "outcomes": {"newlyDenied": 2}, "leftOut": {}},
     }
 
 

@@ -37,7 +37,7 @@ from tests.cluster.balancer import Backend
 from tests.cluster.controlplane import Program, free_ports, running
 from tests.cluster.kubectl import Kubectl, Object, eventually
 from tests.cluster.registration import register, unregister
-from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -71,8 +71,8 @@ class Server:
 
     def configurations(self, **changes: Any) -> tuple[Object, Object]:
         """Make the mutating and the validating webhook configuration, with these fields of ``Registration``."""
-        endpoint = Endpoint(ca=self.ca, url=self.url)
-        return webhook_configurations(Registration(**{"endpoint": endpoint} | changes), Settings())
+        client_config = ClientConfig(ca=self.ca, url=self.url)
+        return webhook_configurations(Registration(**{"client_config": client_config} | changes), Settings())
 
     def use(self, policies: str) -> dict[str, Any]:
         """Put this YAML in the place of its policies; return the log line that says what became of it."""

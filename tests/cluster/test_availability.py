@@ -17,7 +17,7 @@ from tests.cluster.registration import register
 from tests.cluster.serving import Server, registered, serving
 from tests.cluster.traffic import Answer, flowing
 from tests.cluster.workloads import TEMPLATE, cron_job, job
-from webhook.admission.configurations import Endpoint
+from webhook.admission.configurations import ClientConfig
 
 POLICIES = """
 apiVersion: batchwarden.io/v1alpha1
@@ -38,7 +38,7 @@ OBJECTS = {
 }
 RIGHT = {GOOD: 201, DEFAULTED: 201, BAD: 403}
 
-DEAD = Endpoint(ca=b"", url="https://127.0.0.1:1")
+DEAD = ClientConfig(ca=b"", url="https://127.0.0.1:1")
 FAILED = 'failed calling webhook "{}.batchwarden.io"'
 
 
@@ -93,7 +93,7 @@ def others() -> list[Object]:
 def test_where_mutation_alone_is_down_the_user_is_told_to_try_again(
     server: Server, admin: Kubectl, tenant: Kubectl
 ) -> None:
-    mutating, _ = server.configurations(endpoint=DEAD)
+    mutating, _ = server.configurations(client_config=DEAD)
     _, validating = server.configurations()
     with registered(admin, [mutating, validating]):
         assert tenant.apply(OBJECTS[GOOD]).code == 0
@@ -112,8 +112,8 @@ def test_the_certificate_is_replaced_while_requests_flow(server: Server, admin: 
         assert ("DNS", "second.example.com") in certificate(server)["subjectAltName"]
         traffic.wait(20)
         # For another caBundle the API server connects anew.
-        endpoint = Endpoint(ca=server.ca + b"\n", url=server.url)
-        register(admin, server.configurations(mutating_failure_policy="Fail", endpoint=endpoint))
+        client_config = ClientConfig(ca=server.ca + b"\n", url=server.url)
+        register(admin, server.configurations(mutating_failure_policy="Fail", client_config=client_config))
         traffic.wait(20)
     assert wrong(traffic.answers) == []
 
@@ -141,8 +141,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, admin: Kubectl) -> Iterator[t
         folders = [tmp_path_factory.mktemp("server") for _ in range(2)]
         first, second = (stack.enter_context(serving(each, POLICIES, "--drain-seconds=1")) for each in folders)
         port = stack.enter_context(balance([first.backend, second.backend]))
-        endpoint = Endpoint(ca=first.ca + second.ca, url=f"https://127.0.0.1:{port}")
-        configurations = first.configurations(endpoint=endpoint, mutating_failure_policy="Fail")
+        client_config = ClientConfig(ca=first.ca + second.ca, url=f"https://127.0.0.1:{port}")
+        configurations = first.configurations(client_config=client_config, mutating_failure_policy="Fail")
         stack.enter_context(registered(admin, configurations))
         yield first, second
 

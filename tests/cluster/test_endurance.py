@@ -34,7 +34,7 @@ from tests.cluster.serving import Server, registered, serving
 from tests.cluster.traffic import Answer, Client, connect, flowing
 from tests.cluster.workloads import job
 from tests.policies.cases import API_VERSION
-from webhook.admission.configurations import Endpoint
+from webhook.admission.configurations import ClientConfig
 
 OUTAGE = float(os.environ.get("OUTAGE", "10"))  # seconds
 CROWD = 1000
@@ -81,8 +81,8 @@ def replicas(root: Kubectl, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 def called(root: Kubectl, replicas: Sequence[Server]) -> Iterator[None]:
     """Have the API server call the one or the other."""
     with balance([each.backend for each in replicas]) as port:
-        endpoint = Endpoint(ca=b"".join(each.ca for each in replicas), url=f"https://127.0.0.1:{port}")
-        with registered(root, replicas[0].configurations(endpoint=endpoint)):
+        client_config = ClientConfig(ca=b"".join(each.ca for each in replicas), url=f"https://127.0.0.1:{port}")
+        with registered(root, replicas[0].configurations(client_config=client_config)):
             yield
 
 

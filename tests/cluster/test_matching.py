@@ -9,7 +9,7 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubectl import BREAK_GLASS, Kubectl, Object, Result, eventually
 from tests.cluster.serving import Server, registered, serving
 from tests.cluster.workloads import await_job_of, cron_job, job
-from webhook.admission.configurations import Endpoint, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.settings import Settings
 
 POLICIES = """
@@ -34,8 +34,8 @@ def server(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory
         made = admin.within(name).create(tenants_namespace(name, {}))
         assert made.code == 0, made.stderr
     with serving(folder, POLICIES, f"--own-namespace={OWN}", f"--exempt-namespace={EXEMPT}") as running:
-        endpoint = Endpoint(ca=running.ca, url=running.url)
-        with registered(admin, webhook_configurations(Registration(endpoint=endpoint), SETTINGS)):
+        client_config = ClientConfig(ca=running.ca, url=running.url)
+        with registered(admin, webhook_configurations(Registration(client_config=client_config), SETTINGS)):
             yield running
 
 

@@ -78,7 +78,7 @@ class Bench:
         """Return one that knows nothing yet, as after a restart."""
         sources = Sources(lambda: self.mirror.snapshot, lambda: self.covered)
         observer = KeeperObserver(CollectorRegistry(), Log(self.log).write)
-        return StatusKeeper(self.api, lambda: SETTINGS, sources, observer, lambda _: self.waits())
+        return StatusKeeper(self.api, SETTINGS, sources, observer, lambda _: self.waits())
 
     def look(self, keeper: StatusKeeper | None = None) -> None:
         """Let a minute pass, and a keeper look."""

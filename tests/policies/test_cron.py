@@ -281,7 +281,7 @@ def test_intervals_are_those_between_runs(expression: str) -> None:
 def test_what_never_fires_is_known_at_once(expression: str) -> None:
     schedule = cron.parse(expression)
     assert schedule.never
-    assert (schedule.next(NOON, UTC), schedule.previous(NOON, UTC), cron.intervals(schedule)) == (None, None, None)
+    assert (schedule.next(NOON, UTC), cron.intervals(schedule)) == (None, None)
     assert [*schedule.fires(NOON, UTC)] == []
     assert cron.clock_changes(schedule, zone("Europe/Berlin"), NOON) == ()
 
@@ -333,7 +333,6 @@ def test_the_zone_that_a_schedule_names_outdoes_the_other() -> None:
     schedule = cron.parse("TZ=Asia/Kolkata 0 9 * * *")
     assert stamps(schedule.fires(NOON, UTC), 1) == ["2026-11-22T09:00:00+05:30"]
     assert stamps(schedule.fires(NOON, zone("America/New_York")), 1) == ["2026-11-22T09:00:00+05:30"]
-    assert str(schedule.previous(NOON, UTC)).replace(" ", "T") == "2026-11-21T09:00:00+05:30"
 
 
 def test_a_run_comes_after_a_moment_be_it_by_a_fraction() -> None:
@@ -344,7 +343,6 @@ def test_a_run_comes_after_a_moment_be_it_by_a_fraction() -> None:
     every = cron.parse("@every 90s")
     assert run + timedelta(seconds=90) == every.next(run, UTC)
     assert run + timedelta(seconds=90) == every.next(run + timedelta(microseconds=1), UTC)
-    assert run - timedelta(seconds=90) == every.previous(run, UTC)
 
 
 def test_a_day_that_a_zone_leaves_out_does_not_hold_the_search_up() -> None:
@@ -358,40 +356,9 @@ def test_where_the_calendar_of_python_ends_there_are_no_runs() -> None:
         assert cron.parse(expression).next(last, UTC) is None
 
 
-@pytest.mark.parametrize(
-    ("expression", "previous"),
-    [
-        ("* * * * *", "2026-11-21T11:59:00+00:00"),
-        ("0 12 * * *", "2026-11-20T12:00:00+00:00"),
-        ("0 0 29 2 *", "2024-02-29T00:00:00+00:00"),
-        ("0 0 1 6 *", "2026-06-01T00:00:00+00:00"),
-        ("0 0 * * 1", "2026-11-16T00:00:00+00:00"),
-    ],
-)
-def test_the_last_run_before(expression: str, previous: str) -> None:
-    assert previous == str(cron.parse(expression).previous(NOON, UTC)).replace(" ", "T")
-
-
 def test_there_may_be_no_run_within_five_years() -> None:
-    long_ago = datetime(1904, 2, 28, tzinfo=UTC)  # 1900 was no leap year
-    schedule = cron.parse("0 0 29 2 *")
-    assert schedule.previous(long_ago, UTC) is None
-    assert schedule.next(datetime(1896, 3, 1, tzinfo=UTC), UTC) is None
-
-
-@given(
-    expression=SCHEDULES,
-    at=st.datetimes(datetime(2000, 1, 1), datetime(2024, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - as it asks
-    name=st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"]),
-)
-def test_the_run_after_the_last_one_is_not_before_the_moment(expression: str, at: datetime, name: str) -> None:
-    schedule = cron.parse(expression)
-    last = schedule.previous(at, zone(name))
-    assert last is not None
-    assert last.astimezone(UTC) < at
-    after = schedule.next(last, zone(name))
-    assert after is not None
-    assert after.astimezone(UTC) >= at
+    after_leap_day = datetime(1896, 3, 1, tzinfo=UTC)  # 1900 was no leap year
+    assert cron.parse("0 0 29 2 *").next(after_leap_day, UTC) is None
 
 
 @pytest.mark.parametrize(

@@ -217,6 +217,18 @@ def test_a_tenants_policy_chooses_no_namespaces() -> None:
             f'expiresAt is "2027-03-31T00:00:00"; allowed: {MOMENT}',
         ),
         ("expiresAt", "2027-03-31", ("expiresAt",), f'expiresAt is "2027-03-31"; allowed: {MOMENT}'),
+        (
+            "expiresAt",
+            "0001-01-01T00:00:00Z",
+            (),
+            "expiresAt is no time with its zone; write e.g. 2027-03-31T00:00:00Z",
+        ),
+        (
+            "expiresAt",
+            "9999-12-31T23:00:00-14:00",
+            (),
+            "expiresAt is no time with its zone; write e.g. 2027-03-31T00:00:00Z",
+        ),
         ("expiresAt", 1806451200, ("expiresAt",), f"expiresAt is 1806451200; allowed: {MOMENT}"),
         ("selector", GONE, (), "selector is missing; it is required"),
         (
@@ -244,7 +256,7 @@ def test_a_tenants_policy_chooses_no_namespaces() -> None:
             f'unknown field "expires" (did you mean expiresAt?); allowed: {TERMS_OF_EXCEPTION}',
         ),
     ],
-    ids=range(15),
+    ids=range(17),
 )
 def test_an_exception_is_refused_with_place_sentence_and_what_is_allowed(
     at: str, value: Any, where: Path, sentence: str

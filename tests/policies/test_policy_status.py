@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from msgspec import json, structs
 
-from policies.objects import decode_object
-from policies.policy_status import CROWDED, faulty_policy_status, is_same, policy_status
+from policies.objects import CROWDED, decode_object
+from policies.policy_status import faulty_policy_status, is_same, policy_status
 from policies.status import LAST_GOOD, MOST_SAID, Known, PolicyStatus
 from policies.strict import InvalidObjectError
 from tests.policies.build import NOW, cluster, manifest

@@ -28,6 +28,10 @@ class Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server.connections.append(self.connection)
 
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
+
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         self.server.asked.append((url.path, dict(parse_qsl(url.query))))

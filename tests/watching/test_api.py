@@ -1,13 +1,14 @@
 """The API server is found and spoken to as kubectl does it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.watching.apiserver import api_server, cut, kubeconfig, page, status, whole
-from webhook.cluster.api import ApiError, ConfigurationError, connect, context_namespace
+from webhook.cluster.api import Api, ApiError, ConfigurationError, connect
 
 PATH = "/api/v1/namespaces"
 
@@ -26,11 +27,20 @@ def test_the_namespace_is_that_of_the_context_or_of_the_pod(tmp_path: Path, monk
     contexts = [{"name": name, "context": {"cluster": "c", "user": name, **more}}
                 for name, more in (("one", {}), ("two", {"namespace": "team-a"}))]  # fmt: skip
     path = kubeconfig(tmp_path, "http://127.0.0.1:1", contexts=contexts)
-    assert (context_namespace(path), context_namespace(path, "two")) == ("default", "team-a")
+    assert (connect(path).namespace, connect(path, "two").namespace) == ("default", "team-a")
     monkeypatch.setattr("webhook.cluster.api.KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
-    (tmp_path / "namespace").write_text("team-b\n")
+    monkeypatch.setattr("webhook.cluster.api.load_incluster_config", lambda **_: None)
     monkeypatch.setattr("webhook.cluster.api.IN_CLUSTER_NAMESPACE", tmp_path / "namespace")
-    assert context_namespace() == "team-b"
+    assert connect().namespace == "default"
+    (tmp_path / "namespace").write_text("team-b\n")
+    assert connect().namespace == "team-b"
+
+
+def test_a_context_that_is_named_needs_no_other_to_be_current(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, "http://127.0.0.1:1", **{"current-context": ""})
+    assert connect(path, "two").namespace == "default"
+    with pytest.raises(ConfigurationError, match="give --kubeconfig and --context"):
+        connect(path)
 
 
 def test_what_leads_nowhere_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,3 +71,14 @@ def test_a_refusal_says_what_the_api_server_said(answer: Any, code: int, reason:
     assert (raised.value.status, raised.value.reason) == (code, reason)
     assert said in str(raised.value)
     assert len(str(raised.value)) < 600
+
+
+@pytest.mark.parametrize("ask", [lambda api: api.get(PATH), lambda api: api.create(PATH, {})], ids=["get", "create"])
+@pytest.mark.parametrize("body", [b"<html>Log in</html>", b"\xff", b"[]", b"[" * 100_000], ids=range(4))
+def test_an_answer_that_is_none_of_an_api_server_is_an_error(ask: Callable[[Api], Any], body: bytes) -> None:
+    """As a proxy or a page to log in gives it."""
+    with api_server() as server:
+        server.script, api = [whole(200, body)], server.api
+        with pytest.raises(ApiError, match="this is not what an API server answers: ") as raised:
+            ask(api)
+    assert (raised.value.status, raised.value.reason) == (200, "garbage")

@@ -13,10 +13,10 @@ from tests.watching.test_endpoints import settings
 from tests.watching.watched import Watched
 from webhook.cli.controller import Craft
 from webhook.cluster.api import ApiError
-from webhook.cluster.certificates import CertificateKeeper
+from webhook.cluster.certificates import CertificateKeeper, find_bundle
 from webhook.cluster.material import CONFIGURATIONS, SECOND, Secrets
 from webhook.cluster.observe import KeeperError
-from webhook.cluster.settings import Certificates
+from webhook.cluster.settings import Certificates, Mode
 
 HOME = "/api/v1/namespaces/own"
 SERVING, AUTHORITY = (f"{HOME}/secrets/batchwarden-{name}" for name in ("serving", "authority"))
@@ -31,7 +31,7 @@ def cluster() -> Iterator[Storage]:
 
 def keeping(cluster: Storage, **changes: Any) -> tuple[CertificateKeeper, Watched]:
     watched, wanted = Watched(), settings(url=f"https://127.0.0.1:{closed_port()}", **changes)
-    return CertificateKeeper(cluster.api, lambda: wanted, Craft(), watched.observer), watched
+    return CertificateKeeper(cluster.api, wanted, Craft(), watched.observer), watched
 
 
 def secrets(cluster: Storage) -> Secrets:
@@ -99,7 +99,7 @@ def test_a_bundle_counts_from_the_latest_write_and_at_the_latest(cluster: Storag
 
 def test_what_others_make_is_only_looked_at(cluster: Storage) -> None:
     keeper, watched = keeping(cluster, certificates=OTHERS)
-    with pytest.raises(KeeperError, match="there is no Secret own/batchwarden-serving yet"):
+    with pytest.raises(KeeperError, match="there is no Secret own/batchwarden-serving yet, or nothing in it: make it"):
         keeper.keep(NOW)
     hold(cluster, tls_crt=leaf("a").certificate)
     with pytest.raises(KeeperError, match="has no ca"):
@@ -111,6 +111,15 @@ def test_what_others_make_is_only_looked_at(cluster: Storage) -> None:
     assert len(cluster.written) == written
 
 
+@pytest.mark.parametrize(
+    ("mode", "why"),
+    [("self-signed", "has no ca.crt yet: the controller adds it"), ("cert-manager", "its issuer gives none")],
+)
+def test_where_the_ca_should_come_from_is_told(mode: Mode, why: str) -> None:
+    with pytest.raises(KeeperError, match=why):
+        find_bundle({"tls.crt": leaf("a").certificate}, settings(certificates=Certificates(mode=mode)), Craft())
+
+
 def test_an_end_is_seen_coming_and_told_once(cluster: Storage) -> None:
     keeper, watched = keeping(cluster, certificates=OTHERS, remind_seconds=2 * 86400)
     hold(cluster, tls_crt=leaf("a").certificate, ca_crt=authority("a").certificate)
@@ -120,6 +129,27 @@ def test_an_end_is_seen_coming_and_told_once(cluster: Storage) -> None:
     assert watched.messages("certificates: ca") == []
     assert events(cluster) == [("Warning", "CertificateEndsSoon")]
     assert watched.metric("certificate_expiry_timestamp_seconds", certificate="ca") is not None
+
+
+def test_an_end_that_could_not_be_told_is_told_later_and_again_the_next_day(cluster: Storage) -> None:
+    keeper, _ = keeping(cluster, certificates=OTHERS, remind_seconds=2 * 86400)
+    hold(cluster, tls_crt=leaf("a").certificate, ca_crt=authority("a").certificate)
+    cluster.refuse = lambda _path, _manifest: "no"
+    with pytest.raises(ApiError, match="422 no"):
+        keeper.keep(NOW)
+    cluster.refuse = lambda _path, _manifest: ""
+    keeper.keep(NOW)
+    keeper.keep(NOW + timedelta(days=1))
+    assert events(cluster) == [("Warning", "CertificateEndsSoon")] * 2
+
+
+def test_why_a_step_failed_is_not_hidden_by_an_end_that_cannot_be_told(cluster: Storage) -> None:
+    keeper, watched = keeping(cluster, certificates=OTHERS, remind_seconds=2 * 86400)
+    hold(cluster, tls_crt=leaf("a").certificate)
+    cluster.refuse = lambda _path, _manifest: "no"
+    with pytest.raises(KeeperError, match="has no ca"):
+        keeper.keep(NOW)
+    assert len(watched.messages("certificates: serving")) == 1
 
 
 def test_another_that_tells_the_same_does_no_harm(cluster: Storage) -> None:

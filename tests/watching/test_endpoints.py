@@ -9,7 +9,7 @@ import pytest
 
 from tests.watching.peers import HOST, authority, closed_port, leaf, peer
 from tests.watching.storage import storage
-from webhook.cluster.endpoints import Answer, Endpoint, Finding, find_endpoints, show_all, verify_all, why_not
+from webhook.cluster.endpoints import Answer, Endpoint, Handshake, find_endpoints, show_all, verify_all, why_not
 from webhook.cluster.settings import ControllerSettings
 
 SERVICE = "/api/v1/namespaces/own/services/batchwarden"
@@ -88,18 +88,18 @@ def test_where_nothing_listens_the_connection_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("findings", "said"),
+    ("handshakes", "said"),
     [
         ([], "no endpoint is ready"),
-        ([Finding(FAR, "trusted")], "no endpoint is ready"),
-        ([Finding(HERE, "trusted")], ""),
-        ([Finding(HERE, "trusted"), Finding(FAR, "unknown")], ""),
-        ([Finding(HERE, "trusted"), Finding(FAR, "untrusted", "it is old")], "10.0.0.1:8443 serves a certificate that"),
-        ([Finding(HERE, "unknown", "timed out")], "127.0.0.1:1 does not answer: timed out"),
-        ([Finding(HERE, "refused", "nothing listens there")], "127.0.0.1:1 does not answer: nothing listens there"),
+        ([Handshake(FAR, "trusted")], "no endpoint is ready"),
+        ([Handshake(HERE, "trusted")], ""),
+        ([Handshake(HERE, "trusted"), Handshake(FAR, "unknown")], ""),
+        ([Handshake(HERE, "trusted"), Handshake(FAR, "untrusted", "it is old")], "10.0.0.1:8443 serves a cert"),
+        ([Handshake(HERE, "unknown", "timed out")], "127.0.0.1:1 does not answer: timed out"),
+        ([Handshake(HERE, "refused", "nothing listens there")], "127.0.0.1:1 does not answer: nothing listens there"),
     ],
     ids=str,
 )
-def test_api_servers_are_sent_where_all_that_is_ready_is_trusted(findings: list[Finding], said: str) -> None:
-    assert why_not(findings).startswith(said)
-    assert bool(why_not(findings)) is bool(said)
+def test_api_servers_are_sent_where_all_that_is_ready_is_trusted(handshakes: list[Handshake], said: str) -> None:
+    assert why_not(handshakes).startswith(said)
+    assert bool(why_not(handshakes)) is bool(said)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.watching.apiserver import Answer, ApiServer, api_server, namespace, page, status, whole
-from webhook.cluster.api import ApiError
-from webhook.cluster.listing import MOST_WAIT, TRIES, Head, decode_json, read_items, within
+from webhook.cluster.api import ApiError, decode_json
+from webhook.cluster.listing import MOST_WAIT, TRIES, Head, read_items, within
 
 PATH = "/api/v1/namespaces"
 
@@ -81,8 +81,9 @@ def test_metadata_alone_is_asked_for_by_its_form() -> None:
         ("/api/v1/limitranges", "a", "/api/v1/namespaces/a/limitranges"),
         ("/apis/batch/v1/jobs", "a", "/apis/batch/v1/namespaces/a/jobs"),
         ("/apis/batch/v1/jobs", "", "/apis/batch/v1/jobs"),
+        ("/apis/batch/v1/jobs", "a/../b?c=1", "/apis/batch/v1/namespaces/a%2F..%2Fb%3Fc%3D1/jobs"),
     ],
-    ids=range(3),
+    ids=range(4),
 )
 def test_a_kind_has_its_path_in_a_namespace(path: str, namespace: str, whole: str) -> None:
     assert within(path, namespace) == whole

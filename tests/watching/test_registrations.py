@@ -1,32 +1,37 @@
 """The webhook configurations: when they are made, what they trust, by which condition, and what others do to them."""
 
 from base64 import b64encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from policies.objects import Policy
 from policies.selection import Snapshot
+from tests.policies.build import asks, made_of
+from tests.policies.cases import policy_of
 from tests.watching.peers import HOST, authority, closed_port, leaf, peer
 from tests.watching.storage import Storage, storage
 from tests.watching.test_endpoints import settings
 from tests.watching.watched import Watched
+from webhook.admission.needs import mutation_condition
 from webhook.cli.controller import Craft
 from webhook.cluster.api import ApiError, Manifest
 from webhook.cluster.material import CONFIGURATIONS, bundles_of
 from webhook.cluster.observe import KeeperError
 from webhook.cluster.registrations import GRACE, RegistrationKeeper
 from webhook.cluster.restoring import condition_of
-from webhook.cluster.settings import Certificates, ControllerSettings
+from webhook.cluster.settings import Certificates
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 SECRET = "/api/v1/namespaces/own/secrets/batchwarden-serving"
 ROLE = "/apis/rbac.authorization.k8s.io/v1/clusterroles/ours"
 MUTATING, VALIDATING = (f"{path}/batchwarden" for path in CONFIGURATIONS.values())
 NO_POLICY, OTHER = Snapshot([], [], {}), Snapshot([], [], {"a": {}})
+DEADLINE = Snapshot([policy_of({"activeDeadline": {"defaultSeconds": 60}})], [], {})
+UNASKED = Snapshot([made_of(asks(("spec", "x"), (), write=1))], [], {})  # what it writes cannot be asked for
+OUR_BUG = Snapshot([made_of(asks(("spec", "x"), (), write=1, gaps=lambda params: params.nonsense))], [], {})
 
 
 class Site:
@@ -34,16 +39,13 @@ class Site:
 
     def __init__(self, cluster: Storage, port: int) -> None:
         self.cluster, self.watched, self.at = cluster, Watched(), AT
-        self.settings: ControllerSettings = settings(url=f"https://127.0.0.1:{port}")
-        self.condition: str | Exception = "true"
-        self.keeper = RegistrationKeeper(
-            cluster.api, lambda: self.settings, Craft(), self.watched.observer, self.express
-        )
+        self.port = port
+        self.start()
 
-    def express(self, _policies: Sequence[Policy]) -> str:
-        if isinstance(self.condition, Exception):
-            raise self.condition
-        return self.condition
+    def start(self, **changes: Any) -> None:
+        """Let a keeper begin, with these settings."""
+        wanted = settings(url=f"https://127.0.0.1:{self.port}", **changes)
+        self.keeper = RegistrationKeeper(self.cluster.api, wanted, Craft(), self.watched.observer)
 
     def trust(self, *names: str, file: str = "ca.crt") -> None:
         """Say in the Secret which CAs are to be trusted."""
@@ -99,7 +101,8 @@ def test_they_are_made_once_what_is_served_is_trusted(site: Site) -> None:
 def test_they_stay_when_nobody_serves_any_more(site: Site) -> None:
     site.trust("a")
     site.look()
-    site.settings = settings(url=f"https://127.0.0.1:{closed_port()}")
+    site.port = closed_port()
+    site.start()
     assert site.look() == [MUTATING, VALIDATING]
     assert site.look() == []
 
@@ -112,7 +115,8 @@ def test_a_ca_is_let_go_when_all_that_is_served_is_trusted_without_it(site: Site
     assert site.trusted() == [ca("b", "a")] * 2
     assert site.look() == []
     with peer(leaf("b", "127.0.0.1"), tmp_path) as port:
-        site.settings = settings(url=f"https://127.0.0.1:{port}")
+        site.port = port
+        site.start()
         site.look()
     assert site.trusted() == [ca("b")] * 2
 
@@ -136,7 +140,7 @@ def test_without_a_ca_what_is_trusted_stays_as_it_is(site: Site) -> None:
 
 
 def test_a_provided_chain_may_bring_its_ca_along(site: Site) -> None:
-    site.settings = settings(url=site.settings.url, certificates=Certificates(mode="provided"))
+    site.start(certificates=Certificates(mode="provided"))
     site.hold({"tls.crt": leaf("a").certificate})
     assert site.look() == []
     assert "has no ca.crt, and its tls.crt brings no CA along" in site.watched.messages("registrations")[-1]
@@ -147,8 +151,8 @@ def test_a_provided_chain_may_bring_its_ca_along(site: Site) -> None:
 
 def test_without_the_owner_nothing_is_made(site: Site) -> None:
     site.trust("a")
-    site.settings = settings(url=site.settings.url, owner_cluster_role="ours")
-    with pytest.raises(KeeperError, match="the chart is gone"):
+    site.start(owner_cluster_role="ours")
+    with pytest.raises(KeeperError, match="there is no ClusterRole ours, which ownerClusterRole in the settings names"):
         site.look()
     site.cluster.put(ROLE, {"metadata": {"name": "ours", "uid": "1"}})
     assert site.look() == [MUTATING, VALIDATING]
@@ -156,7 +160,7 @@ def test_without_the_owner_nothing_is_made(site: Site) -> None:
     assert (owner["kind"], owner["name"], owner["uid"]) == ("ClusterRole", "ours", "1")
     site.cluster.put(ROLE, {"metadata": {"name": "ours", "uid": "1", "deletionTimestamp": "x"}})
     site.edit(VALIDATING, failurePolicy="Ignore")
-    with pytest.raises(KeeperError, match="the chart is gone"):
+    with pytest.raises(KeeperError, match="there is no ClusterRole ours"):
         site.look()
     assert site.keeper.covered is None
 
@@ -165,8 +169,11 @@ def test_the_condition_is_that_of_the_policies(site: Site) -> None:
     site.trust("a")
     site.look()
     assert (site.written_condition(), site.keeper.covered) == ("", None)
-    for snapshot, condition in ((NO_POLICY, "false"), (OTHER, "has(object.spec)"), (NO_POLICY, "")):
-        site.condition = condition
+    for snapshot, condition in (
+        (NO_POLICY, "false"),
+        (DEADLINE, mutation_condition(DEADLINE.policies)),
+        (UNASKED, ""),
+    ):
         site.keeper.learn(snapshot)
         assert site.look() == [MUTATING]
         assert (site.written_condition(), site.keeper.covered) == (condition, snapshot)
@@ -176,8 +183,7 @@ def test_before_the_policies_are_known_a_condition_is_left_for_a_while(site: Sit
     site.trust("a")
     site.keeper.learn(NO_POLICY)
     site.look()
-    again = Site(site.cluster, 0)
-    again.settings = site.settings
+    again = Site(site.cluster, site.port)
     assert again.look() == []
     assert again.keeper.covered is None
     again.at += GRACE
@@ -187,19 +193,19 @@ def test_before_the_policies_are_known_a_condition_is_left_for_a_while(site: Sit
 
 def test_a_condition_that_cannot_be_had_is_left_out(site: Site) -> None:
     site.trust("a")
-    site.condition = KeyError("our bug")
+    site.keeper.learn(OUR_BUG)
+    site.look()
+    assert (site.written_condition(), site.keeper.covered) == ("", OUR_BUG)
+    site.cluster.refuse = lambda _path, manifest: "too long" if condition_of(manifest) not in {"", "false"} else ""
+    site.keeper.learn(DEADLINE)
+    site.look()
+    assert (site.written_condition(), site.keeper.covered) == ("", DEADLINE)
     site.keeper.learn(NO_POLICY)
     site.look()
-    assert (site.written_condition(), site.keeper.covered) == ("", NO_POLICY)
-    site.condition = "too long"
-    site.cluster.refuse = lambda _path, manifest: "too long" if condition_of(manifest) == "too long" else ""
-    site.keeper.learn(OTHER)
-    site.look()
-    assert (site.written_condition(), site.keeper.covered) == ("", OTHER)
-    assert site.watched.messages("registrations: condition") == [
-        "an error in Batchwarden, tried again: KeyError('our bug')",
-        "tried again: 422 too long",
-    ]
+    assert (site.written_condition(), site.keeper.covered) == ("false", NO_POLICY)
+    bug, *refusal = site.watched.messages("registrations: condition")
+    assert bug.startswith("an error in Batchwarden, tried again: AttributeError")
+    assert refusal == ["tried again: 422 too long", "works again"]
 
 
 def test_what_is_being_deleted_is_waited_for(site: Site) -> None:
@@ -221,6 +227,14 @@ def test_who_insists_is_answered_ever_more_slowly(site: Site) -> None:
         put_back += site.look() == [VALIDATING]
     assert 20 < put_back < 40
     site.at += timedelta(minutes=1)
+    assert site.look() == [VALIDATING]
+
+
+def test_a_clock_that_is_set_back_delays_nothing(site: Site) -> None:
+    site.trust("a")
+    site.look()
+    site.at -= timedelta(hours=1)
+    site.edit(VALIDATING, failurePolicy="Ignore")
     assert site.look() == [VALIDATING]
 
 
@@ -246,7 +260,7 @@ def test_who_was_faster_is_looked_at_again(site: Site) -> None:
     site.trust("a")
     site.look()
     site.edit(VALIDATING, failurePolicy="Ignore")
-    site.settings = settings(url=site.settings.url, timeout_seconds=9)
+    site.start(timeout_seconds=9)
     meddled: list[str] = []
 
     def meddle(path: str, _manifest: Manifest) -> str:
@@ -267,6 +281,37 @@ def test_what_the_api_server_does_not_take_is_told(site: Site) -> None:
     site.cluster.refuse = lambda _path, _manifest: "no"
     with pytest.raises(ApiError, match="422 no"):
         site.look()
+
+
+@pytest.mark.parametrize("refused", [MUTATING, VALIDATING])
+def test_one_that_is_refused_keeps_the_other_from_nothing(site: Site, refused: str) -> None:
+    site.trust("a")
+    site.keeper.learn(NO_POLICY)
+    site.look()
+    assert site.keeper.covered is NO_POLICY
+    site.keeper.learn(OTHER)
+    site.edit(MUTATING, timeoutSeconds=9)
+    site.edit(VALIDATING, timeoutSeconds=9)
+    site.cluster.refuse = lambda path, _manifest: "no" if path == refused else ""
+    for _ in range(2):
+        with pytest.raises(ApiError, match="422 no"):
+            site.look()
+    seconds = {path: site.cluster.objects[path]["webhooks"][0]["timeoutSeconds"] for path in (MUTATING, VALIDATING)}
+    assert seconds == {MUTATING: 5, VALIDATING: 5} | {refused: 9}
+    assert site.keeper.covered is (None if refused == MUTATING else OTHER)
+
+
+def test_a_condition_is_tried_again_when_it_was_something_else_that_is_not_taken(site: Site) -> None:
+    site.trust("a")
+    site.keeper.learn(NO_POLICY)
+    site.cluster.refuse = lambda _path, _manifest: "no"
+    for _ in range(2):  # with the condition, and without
+        with pytest.raises(ApiError, match="422 no"):
+            site.look()
+    site.cluster.refuse = lambda _path, _manifest: ""
+    site.look()
+    assert site.written_condition() == "false"
+    assert site.watched.messages("registrations: condition") == ["tried again: 422 no", "works again"]
 
 
 def test_the_labels_of_others_and_their_own_fields_stay(site: Site) -> None:

@@ -1,12 +1,13 @@
-"""The controller's settings: defaults, what is refused and in which words, and what becomes of a change."""
+"""The controller's settings: defaults, and what is refused in which words."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
-from webhook.cluster.settings import Certificates, ServicePort, SettingsError, SettingsFile, read_settings
+from certs.authority import create_authority, create_serving, reason_to_renew, reason_to_renew_authority
+from webhook.cluster.settings import LEAST_LIFE, Certificates, ServicePort, SettingsError, read_settings
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 HEAD = "apiVersion: config.batchwarden.io/v1alpha1\nkind: ControllerSettings\n"
@@ -38,6 +39,7 @@ def test_a_url_takes_the_place_of_the_service(tmp_path: Path) -> None:
         (HEAD, ":1:1: namespace is missing; it is required"),
         (f"{LEAST}nmae: x\n", ':4:1: unknown field "nmae" (did you mean name?)'),
         (f"{LEAST}timeoutSeconds: 31\n", ":4:1: timeoutSeconds is 31; allowed: a whole number, 1 to 30"),
+        (f"{LEAST}ownerClusterRole: x/y\n", 'ownerClusterRole is "x/y"; allowed: '),
         (f"{LEAST}url: http://x\n", 'url is "http://x"; allowed: https, a host and a port'),
         (f"{LEAST}url: https://x/path\n", 'url is "https://x/path"; allowed'),
         (f"{LEAST}url: https://x:port\n", 'url is "https://x:port"; allowed'),
@@ -62,18 +64,10 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: s
     assert str(raised.value).startswith(str(tmp_path / "settings.yaml"))
 
 
-def test_a_change_is_taken_over_and_a_broken_one_leaves_the_last_good_settings(tmp_path: Path) -> None:
-    changes: list[None] = []
-    file = SettingsFile(write(tmp_path, LEAST), lambda: changes.append(None))
-    file.keep(AT)
-    assert changes == []
-    write(tmp_path, f"{LEAST}timeoutSeconds: ten\n")
-    for _ in range(2):
-        with pytest.raises(SettingsError, match="timeoutSeconds"):
-            file.keep(AT)
-    assert file.settings.timeout_seconds == 5
-    write(tmp_path, f"{LEAST}timeoutSeconds: 10\n")
-    file.keep(AT)
-    file.keep(AT)
-    assert file.settings.timeout_seconds == 10
-    assert changes == [None]
+@pytest.mark.parametrize(("life", "later", "is_due"), [(LEAST_LIFE, 3, False), (LEAST_LIFE, 4, True), (150, 0, True)])
+def test_the_least_life_leaves_a_moment_before_the_next_is_due(life: int, later: int, *, is_due: bool) -> None:
+    seconds, at = timedelta(seconds=life), AT + timedelta(seconds=later)
+    ca = create_authority(AT, seconds)
+    leaf = create_serving(ca, ["a"], AT, seconds)
+    assert bool(reason_to_renew(ca.certificate, leaf.certificate, leaf.key, ["a"], at)) is is_due
+    assert bool(reason_to_renew_authority(ca, at)) is is_due

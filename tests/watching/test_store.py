@@ -9,6 +9,7 @@ from msgspec import Raw
 from prometheus_client import CollectorRegistry
 
 from policies.objects import MOST_IN_NAMESPACE
+from policies.status import MOST_SAID
 from policies.workload import Workload
 from tests.policies.cases import API_VERSION, base, merge
 from webhook.cluster.kinds import (
@@ -135,9 +136,9 @@ def test_what_cannot_be_used_leaves_its_last_good_version_in_force(
     if listed:
         known.store.replace("ClusterBatchPolicy", [item(CLUSTER_POLICIES, broken), item(CLUSTER_POLICIES, other)])
     else:
-        assert not known.put(CLUSTER_POLICIES, broken)
-        known.put(CLUSTER_POLICIES, other)
-        known.put(CLUSTER_POLICIES, other)
+        assert known.put(CLUSTER_POLICIES, broken)  # else the metric would not be written
+        assert known.put(CLUSTER_POLICIES, other)
+        assert not known.put(CLUSTER_POLICIES, other)
     assert chosen(known) == ["house"]
     assert [(event, fields["name"]) for event, fields in known.told] == [("object", "house"), ("object", "other")]
     assert fault in known.told[0][1]["message"]
@@ -145,6 +146,24 @@ def test_what_cannot_be_used_leaves_its_last_good_version_in_force(
     known.store.replace("ClusterBatchPolicy", [item(CLUSTER_POLICIES, good)])
     assert known.sample("batchwarden_watch_invalid_objects", kind="ClusterBatchPolicy") == 0
     assert [fields["message"] for _, fields in known.told[2:]] == ["mended, or gone"] * 2
+
+
+def test_one_that_was_never_good_makes_a_difference_when_it_goes() -> None:
+    known = Known()
+    known.put(CLUSTER_POLICIES, ours(CLUSTER_POLICIES, {}))
+    known.store.changed.clear()
+    known.store.remove("ClusterBatchPolicy", ("", "house"))
+    assert known.store.changed.is_set()
+    assert known.sample("batchwarden_watch_invalid_objects", kind="ClusterBatchPolicy") == 0
+
+
+def test_all_that_is_wrong_with_an_object_is_told_at_once_and_not_at_any_length() -> None:
+    spec = {"rules": {"backoffLimit": {"max": "x"}, "restartPolicy": {"mux": 1}}}
+    fault = item(CLUSTER_POLICIES, ours(CLUSTER_POLICIES, spec)).fault
+    assert fault.startswith("spec.rules.backoffLimit.max: ")
+    assert "; spec.rules.restartPolicy.mux: " in fault
+    many: Any = {"rules": {f"nonsense{number}": {} for number in range(500)}}
+    assert len(item(CLUSTER_POLICIES, ours(CLUSTER_POLICIES, many)).fault) == MOST_SAID
 
 
 def test_an_object_that_is_nested_too_deep_is_its_own_fault_alone() -> None:

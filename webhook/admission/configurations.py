@@ -10,9 +10,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from msgspec import Struct, to_builtins
+from msgspec import Struct, json
 
 from policies.cel import quote
+from policies.selection import NAME_LABEL
 from policies.selector import LabelSelector
 from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
 
@@ -27,7 +28,7 @@ SOMETHING_TO_WRITE = "something-to-write"
 FailurePolicy = Literal["Ignore", "Fail"]
 
 
-class Endpoint(Struct, frozen=True, kw_only=True):
+class ClientConfig(Struct, frozen=True, kw_only=True):
     """Where the API server finds us, and the CA that it trusts: a Service, or a URL where that is given."""
 
     ca: bytes
@@ -35,8 +36,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     service: str = "batchwarden"
     port: int = 443
 
-    def client_config(self, path: str, namespace: str) -> dict[str, Any]:
-        """Write ``clientConfig`` for one of our paths, e.g. ``/mutate``."""
+    def write(self, path: str, namespace: str) -> dict[str, Any]:
+        """Write it for one of our paths, e.g. ``/mutate``."""
         bundle = {"caBundle": b64encode(self.ca).decode()}
         if self.url:
             return {"url": f"{self.url}{path}", **bundle}
@@ -54,7 +55,7 @@ class Registration(Struct, frozen=True, kw_only=True):
     what goes with that object.
     """
 
-    endpoint: Endpoint
+    client_config: ClientConfig
     name: str = "batchwarden"
     owner: Mapping[str, str] | None = None
     namespace_selector: LabelSelector = LabelSelector()
@@ -114,14 +115,14 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
     return {
         "name": f"{door}.batchwarden.io",
         "rules": [RULE],
-        "clientConfig": registration.endpoint.client_config(f"/{door}", settings.own_namespace),
+        "clientConfig": registration.client_config.write(f"/{door}", settings.own_namespace),
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",
         "timeoutSeconds": registration.timeout_seconds,
         "matchPolicy": "Equivalent",
         "namespaceSelector": _selector(
             registration.namespace_selector,
-            {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": exempt},
+            {"key": NAME_LABEL, "operator": "NotIn", "values": exempt},
         ),
         "objectSelector": _selector(registration.object_selector),
         "matchConditions": match_conditions(settings),
@@ -130,9 +131,8 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
 
 def _selector(selector: LabelSelector, *demands: Mapping[str, Any]) -> dict[str, Any]:
     """Write a selector with further demands as the API server stores it, which is without what is empty."""
-    wanted = [
-        {name: value for name, value in to_builtins(each).items() if value} for each in selector.match_expressions
-    ]
+    plain = json.decode(json.encode(selector.match_expressions))  # lists, as they come back, where we have tuples
+    wanted = [{name: value for name, value in each.items() if value} for each in plain]
     written = {"matchLabels": dict(selector.match_labels), "matchExpressions": [*demands, *wanted]}
     return {name: value for name, value in written.items() if value}
 

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import to_builtins
 
+from policies.exception_status import claims
 from policies.objects import BatchPolicyException, Policy
 from policies.rule import Action
 from policies.selection import Snapshot
@@ -53,13 +54,13 @@ def tell_policy(policy: Policy) -> Told:
 
 
 def _exception(exception: BatchPolicyException, policies: Iterable[Policy], at: datetime) -> Told:
-    """Say what an exception lets off; of each policy that it names and that binds, why it does not, where it does not.
+    """Say what an exception lifts, and of each policy that it names and that binds why it lifts nothing of that.
 
     A policy that does not bind here it need not lift.
     """
     spec = exception.spec
-    inert = [exception.why_inert(policy, at) for policy in policies if policy.name in spec.policies]
-    whole = inert or ["none of its policies binds here"]
+    whole = dict.fromkeys(claim.why_inert for claim in claims(exception, policies, at))
+    whole = whole or {"none of its policies binds here with such a rule": None}
     return {
         "name": exception.metadata.name,
         "policies": spec.policies,

@@ -14,7 +14,7 @@ from policies.rule import STRENGTH, Action
 from policies.verdict import Defaulting, Key, Violation
 from policies.workload import Workload
 from webhook.admission import message
-from webhook.audit.reports import counted
+from webhook.audit.reports import counted, listed
 from webhook.audit.scan import Judge
 from webhook.files import Document
 
@@ -67,6 +67,7 @@ class Tally:
     def __init__(self) -> None:
         self.objects, self.changed, self.told, self.crashed, self.unreadable = 0, 0, 0, 0, 0
         self.outcomes: Counter[Outcome] = Counter()
+        self.left_out: Counter[str] = Counter()
 
     def count(self, changed: Changed) -> None:
         """Count an object, once for each outcome."""
@@ -88,6 +89,7 @@ class Tally:
             f"{counted(self.objects, 'object')} compared",
             f"{self.changed or 'none'} would change",
             *(f"{self.outcomes[outcome]} {WORDS[outcome]}" for outcome in Outcome if self.outcomes[outcome]),
+            f"left out: {listed(self.left_out)}" if self.left_out else "",
             f"{self.unreadable} could not be read" if self.unreadable else "",
             f"{counted(self.crashed, 'rule')} could not be checked" if self.crashed else "",
         ]

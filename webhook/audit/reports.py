@@ -123,16 +123,12 @@ class Report:
     def summary(self) -> str:
         """Say in one line what was looked at and what was found."""
         found = [f"{self.actions[action]} {action}" for action in Action if self.actions[action]]
-        kinds, reasons = (
-            ", ".join(f"{count} {word}" for word, count in found.most_common())
-            for found in (self.skipped, self.left_out)
-        )
         parts = [
             f"{counted(self.objects, 'object')} checked",
             counted(sum(self.actions.values()), "finding") + (f" ({', '.join(found)})" if found else ""),
             f"{self.excepted} let off by exceptions" if self.excepted else "",
-            f"skipped: {kinds}" if kinds else "",
-            f"left out: {reasons}" if reasons else "",
+            f"skipped: {listed(self.skipped)}" if self.skipped else "",
+            f"left out: {listed(self.left_out)}" if self.left_out else "",
             f"{self.unreadable} could not be read" if self.unreadable else "",
             f"{counted(self.crashed, 'rule')} could not be checked" if self.crashed else "",
         ]
@@ -149,6 +145,11 @@ class Report:
             self.failing += self.fails(result)
             self.rules.setdefault(result.rule)
             self.contacts.update(dict.fromkeys(result.contacts))
+
+
+def listed(counts: Counter[str]) -> str:
+    """Say how many there are of each, the most first."""
+    return ", ".join(f"{count} {word}" for word, count in counts.most_common())
 
 
 def counted(number: int, noun: str) -> str:

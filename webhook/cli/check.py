@@ -33,7 +33,7 @@ NEVER = "never"
 @click.option(
     "-n", "--namespace", type=Name(), help="Where objects in files live that name none; without PATH: look there."
 )
-@reached_by("everywhere")
+@reached_by("everywhere", "exempt")
 @click.option("--format", "form", type=click.Choice(formats.names()), default="text", show_default=True)
 @click.option(
     "--fail-on",
@@ -64,7 +64,8 @@ def command(paths: tuple[str, ...], form: str, output: Path | None, **given: Any
     batchwarden check -A --policy restricted
     """  # noqa: D301 - click reads a real backspace: what follows is no paragraph
     at, fail_on, why_url = datetime.now(UTC), given.pop("fail_on"), given.pop("why_url")
-    reach = Reach(given.pop("kubeconfig"), given.pop("context"), given["namespace"], given.pop("everywhere"))
+    named = {name: given.pop(name) for name in ("kubeconfig", "context", "everywhere", "exempt")}
+    reach = Reach(namespace=given["namespace"], **named)
     if paths and reach != Reach(namespace=reach.namespace):
         raise click.UsageError("PATH is for files, -A, --context and --kubeconfig for a cluster; give one of them")
     live = not paths and reach != Reach()

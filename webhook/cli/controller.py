@@ -58,26 +58,26 @@ def command(
 ) -> None:
     """Keep certificates, webhook configurations and the status of policies in a cluster.
 
-    Run one; a second does no harm. It may be stopped at any moment: serving never depends on it. Changed settings are
-    taken over without a restart; broken ones leave the last good ones in force, and are told.
+    Run one; a second does no harm. It may be stopped at any moment: serving never depends on it. Changed settings take
+    a restart.
     """
     from webhook.admission.app import create_status_app
     from webhook.admission.observe import Log
     from webhook.admission.status import StatusServer
     from webhook.admission.tls import ServerError
     from webhook.cluster.api import ConfigurationError, connect
-    from webhook.cluster.assembly import Whole
-    from webhook.cluster.settings import SettingsError
+    from webhook.cluster.assembly import Controller
+    from webhook.cluster.settings import SettingsError, read_settings
 
     log = Log(least=log_level)
     try:
-        whole = Whole(connect(kubeconfig, context), settings, Craft(), log.write)
+        controller = Controller(connect(kubeconfig, context), read_settings(settings), Craft(), log.write)
         status = StatusServer(status_listen, log.logger())
     except (ConfigurationError, ServerError, SettingsError) as error:
         click.echo(str(error), err=True)
         sys.exit(1)
-    whole.start()
+    controller.start()
     try:
-        sys.exit(status.run(create_status_app(lambda: whole.missing, whole.scrape)))
+        sys.exit(status.run(create_status_app(lambda: controller.missing, controller.scrape)))
     finally:
-        whole.stop()
+        controller.stop()

@@ -4,11 +4,13 @@ import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from webhook.choices import RULE
+from webhook.options import Name
 from webhook.reaching import NoAnswerError, Reach, in_words, open_cluster, reached_by
 
 if TYPE_CHECKING:  # they load every rule
@@ -115,7 +117,12 @@ def _home(document: "Document", cluster: "Cluster") -> "Cluster":
     from policies.fields import lookup
 
     named = lookup(document.value, ("metadata", "namespace"))
-    return cluster._replace(namespace=named) if isinstance(named, str) and named else cluster
+    if not isinstance(named, str) or not named:
+        return cluster
+    try:
+        return cluster._replace(namespace=Name().convert(named, None, None))
+    except click.BadParameter as error:
+        raise NoAnswerError(f"metadata.namespace: {error.message}") from error
 
 
 def _judge(cluster: "Cluster", at: datetime) -> "Judge":
@@ -138,11 +145,12 @@ def _judged(document: "Document", judge: "Judge", *, stored: bool) -> "Judged":
 def _others(judged: "Judged", cluster: "Cluster") -> list[str]:
     """Name what else the labels would select."""
     from webhook.audit.exception_request import others_selected
-    from webhook.cluster.glance import WORKLOADS
+    from webhook.cluster.kinds import WORKLOADS
+    from webhook.cluster.listing import read_heads
 
     with in_words():
-        heads = (head for kind in WORKLOADS for head in cluster.heads(kind))
-        return others_selected(judged.result.job, heads)
+        lists = (read_heads(cluster.api, kind, cluster.wait, cluster.namespace) for kind in WORKLOADS)
+        return others_selected(judged.result.job, chain.from_iterable(lists))
 
 
 def _written(draft: "Draft", others: list[str]) -> Iterator[str]:

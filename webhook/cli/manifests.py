@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 import click
 
-from webhook.admission.configurations import Endpoint, FailurePolicy, Registration, webhook_configurations
+from webhook.admission.configurations import ClientConfig, FailurePolicy, Registration, webhook_configurations
 from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
 from webhook.options import Name, Url
 
@@ -42,8 +42,8 @@ def webhooks(ca_file: Path, **given: Any) -> None:
     from webhook.text.yaml_write import write_yaml
 
     failure_policy, url = given.pop("failure_policy"), given.pop("url").rstrip("/")
-    endpoint = Endpoint(ca=_read_ca(ca_file), url=url, service=given.pop("service"), port=given.pop("port"))
-    registration = Registration(endpoint=endpoint, validating_failure_policy=failure_policy)
+    client_config = ClientConfig(ca=_read_ca(ca_file), url=url, service=given.pop("service"), port=given.pop("port"))
+    registration = Registration(client_config=client_config, validating_failure_policy=failure_policy)
     settings = Settings(**given)
     click.echo(write_yaml(webhook_configurations(registration, settings)), nl=False)
 

@@ -25,7 +25,7 @@ Told: TypeAlias = Iterator["Changed | Unreadable"]
               type=click.Path(allow_dash=True), help="Policies, exceptions, or Namespaces with their labels: a file, "
               'a folder or "-"; repeatable.')  # fmt: skip
 @click.option("--delete", is_flag=True, help="As if they were deleted, not applied.")
-@reached_by("namespace", "everywhere")
+@reached_by("namespace", "everywhere", "exempt")
 @click.option("--limit", default=SHOWN, type=click.IntRange(0), show_default=True, help="The most objects to show.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def command(files: tuple[str, ...], form: str, *, delete: bool, limit: int, **given: Any) -> None:
@@ -81,7 +81,8 @@ def _judges(cluster: "Cluster", collection: "Collection", at: datetime, *, delet
     else:
         tables = labelled(changed(glance.tables, collection.objects, at), collection.namespaces)
     before, after = glance.snapshot(), assemble(tables)[0]
-    binding = {policy.name for namespace in after.namespaces for policy in after.binding(namespace)}
+    looked_at = after.namespaces.keys() - cluster.exempt
+    binding = {policy.name for namespace in looked_at for policy in after.binding(namespace)}
     for policy in () if delete else collection.policies:
         if policy.name not in binding:
             click.echo(f"Policy {policy.name} binds none of the namespaces looked at.", err=True)
@@ -91,14 +92,16 @@ def _judges(cluster: "Cluster", collection: "Collection", at: datetime, *, delet
 def _compared(cluster: "Cluster", before: "Judge", after: "Judge", tally: "Tally") -> Told:
     """Compare each object, count it, and give those that would change, and what could not be read."""
     from webhook.audit.preview import compare
-    from webhook.audit.scan import not_judged
-    from webhook.files import Document
+    from webhook.audit.scan import LeftOut, not_judged
+    from webhook.files import Unreadable
     from webhook.live import documents
 
     for document in documents(cluster):
-        if not isinstance(document, Document):
+        if isinstance(document, Unreadable):
             tally.unreadable += 1
             yield document
+        elif isinstance(document, LeftOut):
+            tally.left_out[document.why] += 1
         elif not not_judged(document.value):
             changed = compare(document, before, after)
             tally.count(changed)
@@ -135,6 +138,12 @@ def _write_json(found: Told, tally: "Tally", limit: int) -> None:
         elif shown < limit:
             click.echo(f"{',' if shown else ''}\n{json.encode(each).decode()}", nl=False)
             shown += 1
-    summary = {"objects": tally.objects, "changed": tally.changed, "shown": shown, "outcomes": tally.outcomes}
+    summary = {
+        "objects": tally.objects,
+        "changed": tally.changed,
+        "shown": shown,
+        "outcomes": tally.outcomes,
+        "leftOut": tally.left_out,
+    }
     rest = f'"unreadable": {json.encode(unreadable).decode()}, "summary": {json.encode(summary).decode()}'
     click.echo(f"\n], {rest}}}")

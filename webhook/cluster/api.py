@@ -10,18 +10,13 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from kubernetes.client import ApiClient, Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import (
-    KUBE_CONFIG_DEFAULT_LOCATION,
-    ConfigException,
-    list_kube_config_contexts,
-    load_incluster_config,
-    load_kube_config,
-)
-from msgspec import DecodeError, Struct, field, json
+from kubernetes.config import KUBE_CONFIG_DEFAULT_LOCATION, ConfigException, load_incluster_config
+from kubernetes.config.kube_config import KubeConfigLoader, KubeConfigMerger
+from msgspec import DecodeError, Raw, Struct, field, json
 from urllib3 import exceptions
 
 CONNECT_SECONDS: Final = 5.0
@@ -32,16 +27,19 @@ MOST_TOLD: Final = 500  # characters of what an API server says
 MANAGER: Final = "batchwarden"  # of the fields that we write
 JSON: Final = "application/json"
 OK: Final = 200
-DONE: Final = (OK, 201, 202)  # 201 where an object was made, 202 where one will be deleted
+DONE: Final = (OK, 201)  # 201 where an object was made
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
 SILENT: Final = "silent"
+GARBAGE: Final = "garbage"
+HOME: Final = "default"  # where kubectl looks if nothing names another namespace
 IN_CLUSTER_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 EMPTY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Manifest: TypeAlias = dict[str, Any]
 Call: TypeAlias = tuple[str, str, Mapping[str, str], Mapping[str, str]]  # method, path, query, headers
+T = TypeVar("T")
 
 
 class ConfigurationError(Exception):
@@ -77,14 +75,18 @@ class Status(Struct, frozen=True):
 
 
 class Api:
-    """Reads and writes by an API server, from any number of threads; every method raises ApiError."""
+    """Reads and writes by an API server, from any number of threads; every method raises ApiError.
 
-    def __init__(self, configuration: Configuration) -> None:
+    ``namespace`` is where objects are meant to be that name none.
+    """
+
+    def __init__(self, configuration: Configuration, namespace: str = HOME) -> None:
         """Take where it is and how to authenticate; nothing is sent yet."""
         configuration.retries = False  # when to try again is decided here, with jitter
         configuration.keep_alive = True
         configuration.connection_pool_maxsize = CONNECTIONS
         self.host: str = configuration.host
+        self.namespace = namespace
         self._client = ApiClient(configuration)
         self._client.user_agent = f"batchwarden/{version('batchwarden')}"
 
@@ -96,10 +98,10 @@ class Api:
         """Give what is at a path as it comes in, after an empty first part that tells of the head."""
         return self._send(("GET", path, query, {"Accept": accept}), None, seconds)
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - a manifest
+    def get(self, path: str) -> Manifest | None:
         """Give the one object at a path, or None where there is none."""
         try:
-            return json.decode(self.read(path, {}, JSON, ANSWER_SECONDS))
+            return decode_json(self.read(path, {}, JSON, ANSWER_SECONDS), dict[str, Any])
         except ApiError as error:
             if error.status == NOT_FOUND:
                 return None
@@ -121,17 +123,12 @@ class Api:
         query = {"fieldManager": MANAGER, "force": "true"}
         return self._write("PATCH", path, manifest, "application/apply-patch+yaml", query)
 
-    def delete(self, path: str, uid: str) -> None:
-        """Delete the object at a path; status CONFLICT where that is another one by then."""
-        self._write("DELETE", path, {"preconditions": {"uid": uid}})
-
     def _write(
         self, method: str, path: str, manifest: Manifest, form: str = JSON, query: Mapping[str, str] = EMPTY
     ) -> Manifest:  # 5 parameters beside self: what HTTP itself has
         body = manifest if form == JSON else json.encode(manifest)  # the client writes JSON itself, and nothing else
         headers = {"Accept": JSON, "Content-Type": form}
-        written: Manifest = json.decode(b"".join(self._send((method, path, query, headers), body, ANSWER_SECONDS)))
-        return written
+        return decode_json(b"".join(self._send((method, path, query, headers), body, ANSWER_SECONDS)), dict[str, Any])
 
     def _send(self, call: Call, body: Manifest | bytes | None, seconds: float) -> Iterator[bytes]:
         try:
@@ -161,41 +158,37 @@ class Api:
         return self._client.call_api(*asked, _request_timeout=(CONNECT_SECONDS, seconds)).response
 
 
+def decode_json(text: bytes | Raw, into: type[T]) -> T:
+    """Decode what came; raise ApiError: perhaps a proxy answers, or a page to log in."""
+    try:
+        return json.decode(text, type=into)
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(OK, GARBAGE, f"this is not what an API server answers: {error}") from error
+
+
 def connect(kubeconfig: Path | None = None, context: str | None = None) -> Api:
     """Find the cluster as kubectl does: the kubeconfig, $KUBECONFIG or ~/.kube/config, else that of the pod around us.
 
     Raises ConfigurationError.
     """
     configuration = Configuration()
-    named = _named(kubeconfig)
+    named = str(kubeconfig or KUBE_CONFIG_DEFAULT_LOCATION)
     try:
         if kubeconfig or context or _is_there(named):
-            load_kube_config(  # type: ignore[no-untyped-call]
-                named, context, client_configuration=configuration, persist_config=False
-            )
+            merged = KubeConfigMerger(named).config  # type: ignore[no-untyped-call]
+            loader = KubeConfigLoader(merged, context, config_base_path=None)  # type: ignore[no-untyped-call]
+            loader.load_and_set(configuration)  # type: ignore[no-untyped-call]
+            home = loader.current_context["context"].get("namespace")
         else:
             load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            home = IN_CLUSTER_NAMESPACE.read_text("utf-8").strip() if IN_CLUSTER_NAMESPACE.is_file() else ""
     except ConfigException as error:
         raise ConfigurationError(
             f"no cluster to talk to: {error}; give --kubeconfig and --context, or run in a pod with a service account"
         ) from error
     except Exception as error:  # the client raises whatever its reading of a broken file ends in
         raise ConfigurationError(f"the kubeconfig {named} cannot be used: {error!r}") from error
-    return Api(configuration)
-
-
-def context_namespace(kubeconfig: Path | None = None, context: str | None = None) -> str:
-    """Give the namespace that kubectl takes where none is named, after ``connect`` has found the cluster so."""
-    named = _named(kubeconfig)
-    if not (kubeconfig or context or _is_there(named)):
-        return IN_CLUSTER_NAMESPACE.read_text("utf-8").strip()
-    contexts, active = list_kube_config_contexts(named)  # type: ignore[no-untyped-call]
-    chosen = next((each for each in contexts if each["name"] == context), active)
-    return chosen["context"].get("namespace") or "default"
-
-
-def _named(kubeconfig: Path | None) -> str:
-    return str(kubeconfig) if kubeconfig else KUBE_CONFIG_DEFAULT_LOCATION
+    return Api(configuration, str(home or HOME))
 
 
 def _is_there(named: str) -> bool:

@@ -4,62 +4,59 @@ import random
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Event
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from policies.selection import Snapshot
-from webhook.admission.needs import mutation_condition
 from webhook.cluster.api import Api
 from webhook.cluster.certificates import CertificateKeeper, Craft
-from webhook.cluster.controller import Chance, Controller
+from webhook.cluster.manager import Manager
 from webhook.cluster.mirror import Mirror
 from webhook.cluster.observe import KeeperObserver, WatchObserver
 from webhook.cluster.registrations import RegistrationKeeper
-from webhook.cluster.settings import SettingsFile
+from webhook.cluster.settings import ControllerSettings
 from webhook.cluster.statuses import Sources, StatusKeeper
 from webhook.cluster.triggers import Trigger, kinds_for, watch_all
 from webhook.cluster.watch import Pace
 
 
-class Whole:
+class Controller:
     """All that runs, from ``start`` until ``stop``."""
 
-    def __init__(self, api: Api, path: Path, craft: Craft, write: Callable[..., None]) -> None:
-        """Go by the settings at a path, which may raise SettingsError; ``write`` takes an event and its fields."""
-        self._api, self._registry, self._ended = api, CollectorRegistry(), Event()
+    def __init__(self, api: Api, settings: ControllerSettings, craft: Craft, write: Callable[..., None]) -> None:
+        """Take whom to ask, what for, and who knows about certificates; ``write`` takes an event and its fields."""
+        self._api, self._settings, self._registry, self._ended = api, settings, CollectorRegistry(), Event()
         self._watching = WatchObserver(self._registry, write, time.monotonic)
         self._pace = Pace(self._ended.wait, time.monotonic, random.random)  # noqa: S311 - only spreads load
         observer = KeeperObserver(self._registry, write)
-        self._controller = Controller(observer, Chance(lambda: datetime.now(UTC), self._pace.chance))
-        self._file = file = SettingsFile(path, self._controller.wake)
-        self._certificates = CertificateKeeper(api, lambda: file.settings, craft, observer)
-        self._registrations = RegistrationKeeper(api, lambda: file.settings, craft, observer, mutation_condition)
+        self._manager = Manager(observer, lambda: datetime.now(UTC), self._pace.chance)
+        self._certificates = CertificateKeeper(api, settings, craft, observer)
+        self._registrations = RegistrationKeeper(api, settings, craft, observer)
         self._mirror = Mirror(api, self._watching, self._learn)
         sources = Sources(lambda: self._mirror.snapshot, lambda: self._registrations.covered)
-        statuses = StatusKeeper(api, lambda: file.settings, sources, observer, self._ended.wait)
-        for keeper in (file, self._certificates, self._registrations, statuses):
-            self._controller.add(keeper)
+        statuses = StatusKeeper(api, settings, sources, observer, self._ended.wait)
+        for keeper in (self._certificates, self._registrations, statuses):
+            self._manager.add(keeper)
 
     @property
     def missing(self) -> str:
         """Say what is not known or done yet; empty when all is."""
-        undone = self._controller.missing
+        undone = self._manager.missing
         return self._mirror.missing or (undone and f"not done once yet: {undone}")
 
     def start(self) -> None:
         """Begin."""
-        trigger = Trigger(lambda: self._controller.wake(self._certificates.name, self._registrations.name))
-        watch_all(kinds_for(self._file.settings), self._api, trigger, self._watching, self._pace)
+        trigger = Trigger(lambda: self._manager.wake(self._certificates.name, self._registrations.name))
+        watch_all(kinds_for(self._settings), self._api, trigger, self._watching, self._pace)
         self._mirror.start(self._ended, self._pace)
-        self._controller.start()
+        self._manager.start()
 
     def stop(self) -> None:
         """End."""
         self._ended.set()
-        self._controller.stop()
+        self._manager.stop()
 
     def scrape(self) -> bytes:
         """Give the metrics in Prometheus' text format."""
@@ -67,4 +64,4 @@ class Whole:
 
     def _learn(self, snapshot: Snapshot) -> None:
         self._registrations.learn(snapshot)
-        self._controller.wake(self._registrations.name)
+        self._manager.wake(self._registrations.name)

@@ -1,18 +1,31 @@
 """Keeps the serving certificate: made and renewed here, or only looked at where others make it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import date, datetime, timedelta
 from typing import Final, Protocol
 
-from webhook.cluster.api import Api
+from webhook.cluster.api import Api, ApiError
 from webhook.cluster.endpoints import read_blocks
 from webhook.cluster.events import announce
 from webhook.cluster.material import Files, Place, Secrets
 from webhook.cluster.observe import KeeperError, KeeperObserver
-from webhook.cluster.settings import Certificates, ControllerSettings
+from webhook.cluster.settings import Certificates, ControllerSettings, Mode
 
 MOST_SECONDS: Final = 60.0  # between looks
 LEAST_SECONDS: Final = 0.25
+NO_SECRET: Final[Mapping[Mode, str]] = {
+    "self-signed": "the controller makes it",
+    "cert-manager": "cert-manager makes it, for a Certificate with this secretName",
+    "provided": "make it, with tls.crt, tls.key and ca.crt (PEM)",
+}
+NO_CA: Final[Mapping[Mode, str]] = {
+    "self-signed": " yet: the controller adds it",
+    "cert-manager": ": its issuer gives none (as ACME does); "
+    "use one that does, or certificates.mode provided with a ca.crt",
+    "provided": ", and its tls.crt brings no CA along: "
+    "add the certificate of the CA that signed it (PEM) as ca.crt, also where that is a public CA",
+}
 
 
 class Step(Protocol):
@@ -45,23 +58,25 @@ class CertificateKeeper:
 
     name: Final = "certificates"
 
-    def __init__(
-        self, api: Api, settings: Callable[[], ControllerSettings], craft: Craft, observer: KeeperObserver
-    ) -> None:
+    def __init__(self, api: Api, settings: ControllerSettings, craft: Craft, observer: KeeperObserver) -> None:
         """Take whom to ask, what for, who knows about certificates, and whom to tell."""
         self._api, self._settings, self._craft, self._observer = api, settings, craft, observer
+        self._announced: dict[str, tuple[str, date]] = {}  # what was said of an end, and on which day
 
     def keep(self, at: datetime) -> float:
         """Take a step; where nothing is due, look again after a part of what a change takes to settle."""
-        settings = self._settings()
-        secrets = Secrets(self._api, settings, at, self._notes)
+        secrets = Secrets(self._api, self._settings, at, self._notes)
         try:
-            return self._step(secrets, settings, at)
-        finally:
-            self._tell_ends(secrets.files, settings, at)
+            patience = self._step(secrets, at)
+        except Exception:
+            with suppress(ApiError):  # why the step failed is what has to be told
+                self._tell_ends(secrets.files, at)
+            raise
+        self._tell_ends(secrets.files, at)
+        return patience
 
-    def _step(self, secrets: Secrets, settings: ControllerSettings, at: datetime) -> float:
-        wanted = settings.certificates
+    def _step(self, secrets: Secrets, at: datetime) -> float:
+        settings, wanted = self._settings, self._settings.certificates
         if wanted.mode != "self-signed":
             files, _ = secrets.read("serving")
             find_bundle(files, settings, self._craft)
@@ -81,22 +96,25 @@ class CertificateKeeper:
         ends = {name: self._craft.end(files.get(f"{name}.crt", b"")) for name in ("tls", "ca")}
         return {f"batchwarden.io/{name}-not-after": f"{end:%Y-%m-%dT%H:%M:%SZ}" for name, end in ends.items() if end}
 
-    def _tell_ends(self, files: Mapping[Place, Files], settings: ControllerSettings, at: datetime) -> None:
-        """Record when they end; what is not renewed though it is long due is told as well."""
+    def _tell_ends(self, files: Mapping[Place, Files], at: datetime) -> None:
+        """Record when they end; what is not renewed though it is long due is told as well, once a day."""
         if "serving" not in files:
             return
-        serving, about = files["serving"], (settings.namespace, settings.certificates.serving_secret)
-        shown = {
-            "ca": files.get("authority", {}).get("ca.crt") or serving.get("ca.crt", b""),
-            "serving": serving.get("tls.crt", b""),
-        }
-        ahead = timedelta(seconds=min(settings.remind_seconds, settings.certificates.life_seconds / 6))
-        for name, pem in shown.items():
-            end = self._craft.end(pem)
+        serving, wanted = files["serving"], self._settings.certificates
+        ca = files.get("authority", {}).get("ca.crt") or serving.get("ca.crt", b"")
+        ends = {"ca": self._craft.end(ca), "serving": self._craft.end(serving.get("tls.crt", b""))}
+        ahead = timedelta(seconds=min(self._settings.remind_seconds, wanted.life_seconds / 6))
+        due = dict[str, str]()
+        for name, end in ends.items():
             self._observer.ends(name, end)
-            text = f"the {name} certificate ends at {end:%Y-%m-%dT%H:%M:%SZ}, and was not renewed" if end else ""
-            if end and end - at < ahead and self._observer.found(f"{self.name}: {name}", text):
+            if end and end - at < ahead:
+                due[name] = f"the {name} certificate ends at {end:%Y-%m-%dT%H:%M:%SZ}, and was not renewed"
+                self._observer.found(f"{self.name}: {name}", due[name])
+        for name, text in due.items():
+            if self._announced.get(name) != (text, at.date()):
+                about = self._settings.namespace, wanted.serving_secret
                 announce(self._api, about, ("Warning", "CertificateEndsSoon", text), at)
+                self._announced[name] = text, at.date()
 
 
 def find_bundle(serving: Files, settings: ControllerSettings, craft: Craft) -> bytes:
@@ -106,12 +124,9 @@ def find_bundle(serving: Files, settings: ControllerSettings, craft: Craft) -> b
     """
     if bundle := b"".join(read_blocks(serving.get("ca.crt", b""))):
         return bundle
-    name = f"Secret {settings.namespace}/{settings.certificates.serving_secret}"
-    if settings.certificates.mode == "provided" and serving:
-        if chain := craft.find_cas(serving.get("tls.crt", b"")):
-            return b"".join(chain)
-        raise KeeperError(
-            f"{name} has no ca.crt, and its tls.crt brings no CA along: "
-            "add the certificate of the CA that signed it (PEM) as ca.crt, also where that is a public CA"
-        )
-    raise KeeperError(f"{name} has no ca.crt" if serving else f"there is no {name} yet, or nothing in it")
+    mode, name = settings.certificates.mode, f"Secret {settings.namespace}/{settings.certificates.serving_secret}"
+    if not serving:
+        raise KeeperError(f"there is no {name} yet, or nothing in it: {NO_SECRET[mode]}")
+    if mode == "provided" and (chain := craft.find_cas(serving.get("tls.crt", b""))):
+        return b"".join(chain)
+    raise KeeperError(f"{name} has no ca.crt{NO_CA[mode]}")

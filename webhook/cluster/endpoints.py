@@ -12,10 +12,10 @@ from socket import create_connection
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
-from webhook.cluster.api import ANSWER_SECONDS, JSON, Api
-from webhook.cluster.listing import decode_json
+from webhook.cluster.api import ANSWER_SECONDS, JSON, Api, decode_json
 from webhook.cluster.settings import ControllerSettings
 
+SLICES: Final = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
 HTTPS: Final = 443
 CALL_SECONDS: Final = 2.0
 AT_ONCE: Final = 8  # endpoints
@@ -34,8 +34,8 @@ class Endpoint(NamedTuple):
     ready: bool = True
 
 
-class Finding(NamedTuple):
-    """What came of asking an endpoint, with the reason in words where it is not trusted."""
+class Handshake(NamedTuple):
+    """What came of one with an endpoint, with the reason in words where it is not trusted."""
 
     endpoint: Endpoint
     answer: Answer
@@ -47,14 +47,13 @@ def find_endpoints(api: Api, settings: ControllerSettings) -> list[Endpoint]:
     if settings.url:
         parts = urlsplit(settings.url)
         return [Endpoint(parts.hostname or "", parts.port or HTTPS)]
-    wanted, home = settings.reached_by, f"namespaces/{settings.namespace}"
-    service = api.get(f"/api/v1/{home}/services/{wanted.name}")
+    wanted, home = settings.reached_by, settings.namespace
+    service = api.get(f"/api/v1/namespaces/{home}/services/{wanted.name}")
     if service is None:
         return []
     names = {port.get("name", "") for port in service["spec"].get("ports") or () if port["port"] == wanted.port}
     query = {"labelSelector": f"kubernetes.io/service-name={wanted.name}"}
-    path = f"/apis/discovery.k8s.io/v1/{home}/endpointslices"
-    slices = decode_json(api.read(path, query, JSON, ANSWER_SECONDS), dict[str, Any])
+    slices = decode_json(api.read(SLICES.format(home), query, JSON, ANSWER_SECONDS), dict[str, Any])
     return list(dict.fromkeys(each for item in slices.get("items") or () for each in _endpoints(item, names)))
 
 
@@ -76,7 +75,7 @@ def show_all(endpoints: Iterable[Endpoint], host: str) -> list[bytes] | None:
     return None if None in shown else [certificate for certificate in shown if certificate]
 
 
-def verify_all(endpoints: Iterable[Endpoint], host: str, bundle: bytes) -> list[Finding]:
+def verify_all(endpoints: Iterable[Endpoint], host: str, bundle: bytes) -> list[Handshake]:
     """Tell of each whether a client that trusts the bundle (PEM) and calls for the host would trust it."""
     return _ask_all(endpoints, lambda each: _verify(each, host, bundle))
 
@@ -102,19 +101,19 @@ def _show(endpoint: Endpoint, host: str) -> bytes | None:
         return None
 
 
-def _verify(endpoint: Endpoint, host: str, bundle: bytes) -> Finding:
+def _verify(endpoint: Endpoint, host: str, bundle: bytes) -> Handshake:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # as Go, where each certificate of a bundle is a root
     try:
         context.load_verify_locations(cadata="".join(block.decode("ascii") for block in read_blocks(bundle)))
         _call(endpoint, host, context)
     except ConnectionRefusedError:
-        return Finding(endpoint, "refused", "nothing listens there")
+        return Handshake(endpoint, "refused", "nothing listens there")
     except ssl.SSLCertVerificationError as error:
-        return Finding(endpoint, "untrusted", error.verify_message)
+        return Handshake(endpoint, "untrusted", error.verify_message)
     except (OSError, ValueError) as error:  # ValueError: of a text that is no certificate
-        return Finding(endpoint, "unknown", str(error))
-    return Finding(endpoint, "trusted")
+        return Handshake(endpoint, "unknown", str(error))
+    return Handshake(endpoint, "trusted")
 
 
 def _call(endpoint: Endpoint, host: str, context: ssl.SSLContext) -> bytes:
@@ -125,12 +124,12 @@ def _call(endpoint: Endpoint, host: str, context: ssl.SSLContext) -> bytes:
         return ssl.DER_cert_to_PEM_cert(tls.getpeercert(binary_form=True) or b"").encode()
 
 
-def why_not(findings: Sequence[Finding]) -> str:
+def why_not(handshakes: Sequence[Handshake]) -> str:
     """Say why API servers should not yet be sent there; empty where one that is ready is trusted, and none is not."""
-    if wrong := [found for found in findings if found.answer == "untrusted"]:
+    if wrong := [each for each in handshakes if each.answer == "untrusted"]:
         return f"{_place(wrong[0].endpoint)} serves a certificate that the CA does not vouch for: {wrong[0].reason}"
-    ready = [found for found in findings if found.endpoint.ready]
-    if lost := [found for found in ready if found.answer != "trusted"]:
+    ready = [each for each in handshakes if each.endpoint.ready]
+    if lost := [each for each in ready if each.answer != "trusted"]:
         return f"{_place(lost[0].endpoint)} does not answer: {lost[0].reason}"
     return "" if ready else "no endpoint is ready"
 

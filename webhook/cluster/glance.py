@@ -1,34 +1,20 @@
-"""A cluster at one moment, for a command that asks once: in one namespace, or in all. Nothing is written.
-
-In one namespace it takes rights in that namespace alone, beside those to read ClusterBatchPolicies.
-"""
+"""A cluster is read once, and never written; one namespace by rights in it alone, and to read ClusterBatchPolicies."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
+from urllib.parse import quote
 
 from policies.fields import mapping
-from policies.objects import EVERYTHING, MOST_IN_NAMESPACE, BatchPolicyException, Policy
+from policies.objects import CROWDED, EVERYTHING, BatchPolicyException, Policy
+from policies.resources import unite_limits
 from policies.selection import Snapshot
 from webhook.admission.message import printable
-from webhook.cluster.api import FORBIDDEN, NOT_FOUND, Api, ApiError, Manifest
-from webhook.cluster.kinds import (
-    CLUSTER_POLICIES,
-    CRON_JOBS,
-    EXCEPTIONS,
-    KINDS,
-    LIMIT_RANGES,
-    NAMESPACES,
-    POLICIES,
-    Kind,
-)
-from webhook.cluster.listing import Head, decode_json, read_items, within
-from webhook.cluster.tables import Table, assemble, bound_policies, unite_limits
+from webhook.cluster.api import FORBIDDEN, NOT_FOUND, Api, ApiError, Manifest, decode_json
+from webhook.cluster.kinds import CLUSTER_POLICIES, KINDS, LIMIT_RANGES, NAMESPACES, OURS, WORKLOADS, Kind
+from webhook.cluster.listing import Head, read_items, within
+from webhook.cluster.tables import Table, assemble, bound_policies
 
-JOBS: Final = "/apis/batch/v1/jobs"
-WORKLOADS: Final = {"CronJob": CRON_JOBS.path, "Job": JOBS}
-CROWDED: Final = f"its namespace has over {MOST_IN_NAMESPACE} of them, and those made last are left out; unite some"
 CLUSTERS: Final = {CLUSTER_POLICIES.name, NAMESPACES.name}  # kinds that are in no namespace
-OURS: Final = (CLUSTER_POLICIES, POLICIES, EXCEPTIONS)
 Wait: TypeAlias = Callable[[float], object]
 
 
@@ -59,13 +45,14 @@ class Glance(NamedTuple):
 class Cluster(NamedTuple):
     """Whom to ask and about which namespace; the empty one is all of them. Every method raises ApiError.
 
-    ``home`` is where objects are meant to be that name no namespace.
+    ``home`` is where objects are meant to be that name no namespace; what is in ``exempt`` ones is not judged.
     """
 
     api: Api
     namespace: str
     wait: Wait
     home: str = ""
+    exempt: frozenset[str] = frozenset()
 
     def look(self, others: Iterable[Policy] = ()) -> Glance:
         """Read policies, exceptions, and what they and other policies need to know."""
@@ -91,17 +78,12 @@ class Cluster(NamedTuple):
     def workloads(self, kind: str) -> Iterator[Manifest]:
         """Go through all Jobs, or all CronJobs, with no more than a page of them in memory."""
         for raw in read_items(self.api, within(WORKLOADS[kind], self.namespace), self.wait):
-            yield {**decode_json(raw, dict), "apiVersion": "batch/v1", "kind": kind}  # which items of a list leave out
+            item = decode_json(raw, dict[str, Any])
+            yield {**item, "apiVersion": "batch/v1", "kind": kind}  # which items of a list leave out
 
     def workload(self, kind: str, name: str) -> Manifest | None:
         """Get one Job or CronJob of the namespace; None where there is none."""
-        found: Manifest | None = self.api.get(f"{within(WORKLOADS[kind], self.namespace)}/{name}")
-        return found
-
-    def heads(self, kind: str) -> Iterator[Manifest]:
-        """Go through the metadata of all Jobs, or all CronJobs."""
-        for raw in read_items(self.api, within(WORKLOADS[kind], self.namespace), self.wait, bare=True):
-            yield {**decode_json(raw, dict), "kind": kind}
+        return self.api.get(f"{within(WORKLOADS[kind], self.namespace)}/{name}")
 
     def _read(self, kind: Kind, glance: Glance) -> None:
         path = kind.path if kind.name in CLUSTERS else within(kind.path, self.namespace)
@@ -110,8 +92,7 @@ class Cluster(NamedTuple):
                 meta = decode_json(raw, Head).metadata
                 item = kind.read(meta, raw)
                 if item.fault:
-                    home = f"{meta.namespace}/" if meta.namespace else ""
-                    glance.faults.append(Fault(f"{kind.name} {home}{meta.name}", printable(item.fault)))
+                    glance.faults.append(Fault(f"{kind.name} {meta.full_name}", printable(item.fault)))
                 else:
                     glance.tables[kind.name][item.key] = item.value
         except ApiError as error:
@@ -122,7 +103,7 @@ class Cluster(NamedTuple):
     def _labels(self, policies: Iterable[Policy]) -> Table:
         """Get the labels of the namespace; who may not read them need not where no policy asks for them."""
         try:
-            found = self.api.get(f"{NAMESPACES.path}/{self.namespace}")
+            found = self.api.get(f"{NAMESPACES.path}/{quote(self.namespace, safe='')}")
         except ApiError as error:
             if error.status == FORBIDDEN and all(each.namespace_selector == EVERYTHING for each in policies):
                 return {self.namespace: {}}

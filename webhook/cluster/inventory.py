@@ -1,7 +1,7 @@
 """Policies and exceptions as the API server holds them at one moment, each with its status, read page by page."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Raw, Struct, ValidationError, convert
 
@@ -10,11 +10,10 @@ from policies.fields import mapping
 from policies.objects import BatchPolicyException
 from policies.status import ExceptionStatus, PolicyStatus
 from policies.strict import InvalidObjectError
-from webhook.cluster.api import NOT_FOUND, Api, ApiError
-from webhook.cluster.kinds import CLUSTER_POLICIES, EXCEPTIONS, POLICIES, Bound, Kind, Meta
-from webhook.cluster.listing import Head, decode_json, read_items, within
+from webhook.cluster.api import NOT_FOUND, Api, ApiError, decode_json
+from webhook.cluster.kinds import EXCEPTIONS, OURS, Bound, Kind, Meta
+from webhook.cluster.listing import Head, read_items, within
 
-KINDS: Final = (CLUSTER_POLICIES, POLICIES, EXCEPTIONS)
 ObjectStatus: TypeAlias = PolicyStatus | ExceptionStatus
 
 
@@ -39,12 +38,12 @@ class Entry(Struct, frozen=True):
 
     def __str__(self) -> str:
         """Name it as people do."""
-        return f"{self.kind.name} {'/'.join(filter(None, self.name))}"
+        return f"{self.kind.name} {self.meta.full_name}"
 
 
 def read_inventory(api: Api, wait: Callable[[float], object]) -> Iterator[Entry]:
     """List all there are; a kind that is not installed has none. Raises ApiError."""
-    for kind in KINDS:
+    for kind in OURS:
         try:
             for raw in read_items(api, kind.path, wait):
                 yield _entry(kind, raw)
@@ -55,13 +54,7 @@ def read_inventory(api: Api, wait: Callable[[float], object]) -> Iterator[Entry]
 
 def _entry(kind: Kind, raw: Raw) -> Entry:
     meta, manifest = decode_json(raw, Head).metadata, decode_json(raw, dict[str, Any])
-    found: Bound | BatchPolicyException | InvalidObjectError
-    try:
-        found = kind.keep(meta, raw)
-    except InvalidObjectError as error:
-        found = error
-    except Exception as error:  # noqa: BLE001 - as Kind.read: whatever it is, the other objects are looked at
-        found = InvalidObjectError((), f"it cannot be read: {type(error).__name__}")
+    found = kind.try_keep(meta, raw)
     rules = mapping(mapping(manifest.get("spec")).get("rules")) if isinstance(found, InvalidObjectError) else {}
     return Entry(kind, meta, found, rules, _status(kind, manifest.get("status")))
 

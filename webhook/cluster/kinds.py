@@ -16,6 +16,7 @@ from policies.objects import (
     decode_object,
     policy,
 )
+from policies.status import cut, faults
 from policies.strict import InvalidObjectError, decode
 
 
@@ -28,6 +29,11 @@ class Meta(Struct, frozen=True, rename="camel"):
     resource_version: str = ""
     labels: dict[str, str] | None = None
     generation: int = 0
+
+    @property
+    def full_name(self) -> str:
+        """Name the object as people do: its namespace, if it has one, and its name."""
+        return "/".join(filter(None, (self.namespace, self.name)))
 
 
 class Item(NamedTuple):
@@ -53,12 +59,19 @@ class Kind(Struct, frozen=True):
 
     def read(self, meta: Meta, raw: Raw) -> Item:
         """Read an object; where it cannot be used, that is its fault alone."""
+        found = self.try_keep(meta, raw)
+        if isinstance(found, InvalidObjectError):
+            return Item(self.key(meta), fault=cut("; ".join(faults(found))))
+        return Item(self.key(meta), found)
+
+    def try_keep(self, meta: Meta, raw: Raw) -> Any:  # noqa: ANN401 - what is kept is each kind's own
+        """Give what is kept of an object, or the InvalidObjectError that says why it cannot be used."""
         try:
-            return Item(self.key(meta), self.keep(meta, raw))
+            return self.keep(meta, raw)
         except InvalidObjectError as error:
-            return Item(self.key(meta), fault=f"{'.'.join(map(str, error.path))}: {error}")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the other objects are watched on
-            return Item(self.key(meta), fault=f"it cannot be read: {type(error).__name__}")
+            return error
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other objects are looked at
+            return InvalidObjectError((), f"it cannot be read: {type(error).__name__}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +97,16 @@ def _limits(_meta: Meta, raw: Raw) -> dict[str, Any]:
     return {"spec": manifest["spec"]}
 
 
-_OURS: Final = "/apis/batchwarden.io/v1alpha1"
-CLUSTER_POLICIES: Final = Kind("ClusterBatchPolicy", f"{_OURS}/clusterbatchpolicies", _ours)
-POLICIES: Final = Kind("BatchPolicy", f"{_OURS}/batchpolicies", _ours)
-EXCEPTIONS: Final = Kind("BatchPolicyException", f"{_OURS}/batchpolicyexceptions", _ours)
+_GROUP: Final = "/apis/batchwarden.io/v1alpha1"
+CLUSTER_POLICIES: Final = Kind("ClusterBatchPolicy", f"{_GROUP}/clusterbatchpolicies", _ours)
+POLICIES: Final = Kind("BatchPolicy", f"{_GROUP}/batchpolicies", _ours)
+EXCEPTIONS: Final = Kind("BatchPolicyException", f"{_GROUP}/batchpolicyexceptions", _ours)
+OURS: Final = (CLUSTER_POLICIES, POLICIES, EXCEPTIONS)
 LIMIT_RANGES: Final = Kind("LimitRange", "/api/v1/limitranges", _limits)
 NAMESPACES: Final = Kind("Namespace", "/api/v1/namespaces", _labels, bare=True, key=lambda meta: meta.name)
 CRON_JOBS: Final = Kind(
     "CronJob", "/apis/batch/v1/cronjobs", _labels, bare=True, key=lambda meta: (meta.namespace, meta.uid)
 )
-KINDS: Final = (CLUSTER_POLICIES, POLICIES, EXCEPTIONS, LIMIT_RANGES, NAMESPACES, CRON_JOBS)
+KINDS: Final = (*OURS, LIMIT_RANGES, NAMESPACES, CRON_JOBS)
+WORKLOADS: Final = {"CronJob": CRON_JOBS.path, "Job": "/apis/batch/v1/jobs"}
+"""Where what is judged is; Jobs come and go too fast to be watched."""

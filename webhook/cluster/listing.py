@@ -4,12 +4,13 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#retrieving-
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final
+from urllib.parse import quote
 
-from msgspec import DecodeError, Raw, Struct, json
+from msgspec import Raw, Struct
 
-from webhook.cluster.api import JSON, OK, Api, ApiError, ListMeta
-from webhook.cluster.kinds import Meta
+from webhook.cluster.api import JSON, Api, ApiError, ListMeta, Manifest, decode_json
+from webhook.cluster.kinds import WORKLOADS, Meta
 
 PAGE: Final = 100  # objects: a tenant may fill each of them up with a quarter of a megabyte of annotations
 LIST_SECONDS: Final = 30.0  # of silence
@@ -21,8 +22,6 @@ MOST_WAIT: Final = 10.0
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-T = TypeVar("T")
 
 
 class Head(Struct, frozen=True):
@@ -47,7 +46,7 @@ class Page(Struct, frozen=True):
 def within(path: str, namespace: str) -> str:
     """Give the path of a kind in one namespace; an empty name is every namespace."""
     start, _, resource = path.rpartition("/")
-    return f"{start}/namespaces/{namespace}/{resource}" if namespace else path
+    return f"{start}/namespaces/{quote(namespace, safe='')}/{resource}" if namespace else path
 
 
 def read_page(api: Api, path: str, query: Mapping[str, str], *, bare: bool = False) -> Page:
@@ -79,6 +78,12 @@ def read_items(api: Api, path: str, wait: Callable[[float], object], *, bare: bo
         query["continue"] = more
 
 
+def read_heads(api: Api, kind: str, wait: Callable[[float], object], namespace: str = "") -> Iterator[Manifest]:
+    """Go through the metadata of all Jobs, or all CronJobs, there. Raises ApiError."""
+    for raw in read_items(api, within(WORKLOADS[kind], namespace), wait, bare=True):
+        yield {**decode_json(raw, dict[str, Any]), "kind": kind}
+
+
 def _read_patiently(
     api: Api, path: str, query: Mapping[str, str], wait: Callable[[float], object], *, bare: bool
 ) -> Page:
@@ -91,11 +96,3 @@ def _read_patiently(
                 raise
             wait(min(max(error.retry_after, LEAST_WAIT), MOST_WAIT))
     return read_page(api, path, query, bare=bare)
-
-
-def decode_json(text: bytes | Raw, into: type[T]) -> T:
-    """Decode what came; raise ApiError."""
-    try:
-        return json.decode(text, type=into)
-    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ApiError(OK, "garbage", f"what came is no {into.__name__.strip('_')}: {error}") from error

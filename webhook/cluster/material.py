@@ -15,6 +15,9 @@ CONFIGURATIONS: Final = {
     MUTATING: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
     "ValidatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
 }
+ROLE_API: Final = "rbac.authorization.k8s.io/v1"
+ROLES: Final = f"/apis/{ROLE_API}/clusterroles"
+SECRETS: Final = "/api/v1/namespaces/{}/secrets"
 SECOND: Final = timedelta(seconds=1)
 
 Place: TypeAlias = Literal["authority", "serving"]
@@ -33,7 +36,7 @@ class Secrets:
     ) -> None:
         """Take whom to ask, what for, what time it is, and what to annotate a Secret with, by its files."""
         self._api, self._settings, self._at, self._notes = api, settings, at, notes
-        self._home = f"/api/v1/namespaces/{settings.namespace}/secrets"
+        self._home = SECRETS.format(settings.namespace)
         self._read: dict[Place, Manifest] = {}
         self.files: dict[Place, Files] = {}  # as last read or written
 
@@ -84,9 +87,9 @@ class Secrets:
         return certificates.authority_secret if place == "authority" else certificates.serving_secret
 
 
-def bundles_of(configuration: Manifest) -> Iterator[bytes]:
-    """Give the ``caBundle`` of each of its webhooks."""
-    for webhook in configuration.get("webhooks") or ():
+def bundles_of(configuration: Manifest | None) -> Iterator[bytes]:
+    """Give the ``caBundle`` of each of its webhooks, if it is there."""
+    for webhook in (configuration or {}).get("webhooks") or ():
         yield b64decode(webhook["clientConfig"].get("caBundle") or "")
 
 

@@ -139,8 +139,12 @@ class KeeperObserver:
         """Record that a keeper came to the end of a look."""
         self.kept_once.add(keeper)
         self._success.labels(keeper).set(at.timestamp())
-        if self._failing.pop(keeper, ""):
-            self._write("keeper", keeper=keeper, message="works again")
+        self.recovered(keeper)
+
+    def recovered(self, what: str) -> None:
+        """Record that a keeper works, or a part of it; that is told where it had failed."""
+        if self._failing.pop(what, ""):
+            self._write("keeper", keeper=what, message="works again")
 
     def failed(self, keeper: str, error: Exception) -> None:
         """Record that a look failed; what is no refusal is our bug, and its place is told."""
@@ -161,13 +165,11 @@ class KeeperObserver:
         self._states.pop(keeper, None)
         self._write("keeper", keeper=keeper, message=what)
 
-    def found(self, keeper: str, state: str) -> bool:
-        """Record the state of what a keeper keeps, in words; tell it, and that it was told, when it changes."""
-        if self._states.get(keeper) == state:
-            return False
-        self._states[keeper] = state
-        self._write("keeper", keeper=keeper, message=state)
-        return True
+    def found(self, keeper: str, state: str) -> None:
+        """Record the state of what a keeper keeps, in words; it is told when it changes."""
+        if self._states.get(keeper) != state:
+            self._states[keeper] = state
+            self._write("keeper", keeper=keeper, message=state)
 
     def ends(self, certificate: str, at: datetime | None) -> None:
         """Record when a certificate ends; 0 where there is none."""

@@ -1,10 +1,14 @@
-"""Pure: what a webhook configuration that is there lacks of the one that should be."""
+"""Pure: what a webhook configuration that is there lacks of the one that should be.
 
-from collections.abc import Sequence
+What API servers trust only grows as long as something may be served that needs the old: a CA leaves a ``caBundle``
+when every endpoint, asked after the Secret was read, is trusted without it.
+"""
+
+from collections.abc import Callable, Sequence
 
 from webhook.admission.configurations import SOMETHING_TO_WRITE
 from webhook.cluster.api import Manifest
-from webhook.cluster.endpoints import Finding, read_blocks
+from webhook.cluster.endpoints import Handshake, read_blocks
 
 
 def differences(there: Manifest, made: Manifest) -> list[str]:
@@ -38,11 +42,14 @@ def condition_of(there: Manifest | None) -> str:
     return next((str(each["expression"]) for each in conditions if each["name"] == SOMETHING_TO_WRITE), "")
 
 
-def join_bundles(held: bytes, wanted: bytes) -> bytes:
-    """Give the CAs that are wanted, then what is held beside them."""
-    return b"".join(dict.fromkeys([*read_blocks(wanted), *read_blocks(held)]))
+def next_bundle(held: bytes, wanted: bytes, ask: Callable[[], Sequence[Handshake]]) -> bytes:
+    """Give what clients shall trust: the CAs that are wanted, and what they hold beside as long as it may be needed.
 
-
-def may_forget(findings: Sequence[Finding]) -> bool:
-    """Tell whether all that is served was seen to be trusted by what is wanted alone."""
-    return all(found.answer in {"trusted", "refused"} for found in findings)
+    Where none is wanted it is what they hold. ``ask`` tells whether all that is served is trusted by what is wanted.
+    """
+    if not wanted:
+        return held
+    joined = b"".join(dict.fromkeys([*read_blocks(wanted), *read_blocks(held)]))
+    if joined == wanted or all(each.answer in {"trusted", "refused"} for each in ask()):
+        return wanted
+    return joined

@@ -1,7 +1,5 @@
-"""What a cluster admin sets of the controller: one document in a file, decoded strictly, read again when it changes."""
+"""What a cluster admin sets of the controller: one document in a file, decoded strictly."""
 
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -12,18 +10,16 @@ from policies.objects import EVERYTHING, Name, Selector
 from policies.rule import Text
 from policies.strict import InvalidObjectError, decode
 from webhook.admission.configurations import FailurePolicy
-from webhook.admission.settings import CRON_JOB_CONTROLLER
-from webhook.cluster.observe import KeeperError
+from webhook.admission.settings import CRON_JOB_CONTROLLER, Settings
 from webhook.files import Document, Unreadable, legible, read_file
-from webhook.folder import note_state
 
-LOOK_SECONDS: Final = 1.0  # at the file
 DAY: Final = 86400
 # Certificates are dated back by five minutes and renewed at two thirds of their life (certs/authority.py): a shorter
 # one would be due as soon as it is made, and one must be in force before the next is due.
 LEAST_LIFE: Final = 155
 
 Seconds: TypeAlias = Annotated[int, Meta(ge=1, le=3660 * DAY)]
+Mode: TypeAlias = Literal["self-signed", "cert-manager", "provided"]
 Port: TypeAlias = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -53,7 +49,7 @@ class Validating(_Strict, frozen=True):
 class Certificates(_Strict, frozen=True):
     """Who makes certificates, in which Secrets of the own namespace they are, and how long they live."""
 
-    mode: Literal["self-signed", "cert-manager", "provided"] = "self-signed"
+    mode: Mode = "self-signed"
     serving_secret: Name = "batchwarden-serving"  # noqa: S105 - a name
     authority_secret: Name = "batchwarden-authority"  # noqa: S105 - a name
     life_seconds: Annotated[int, Meta(ge=LEAST_LIFE, le=3660 * DAY)] = 90 * DAY
@@ -80,7 +76,7 @@ class ControllerSettings(_Strict, frozen=True):
     kind: Literal["ControllerSettings"]
     namespace: Name
     name: Name = "batchwarden"
-    owner_cluster_role: Text | None = None
+    owner_cluster_role: Name | None = None
     service: ServicePort | None = None
     url: Text | None = None
     exempt_namespaces: Annotated[tuple[Name, ...], Meta(max_length=256)] = ()
@@ -102,6 +98,15 @@ class ControllerSettings(_Strict, frozen=True):
             raise ValueError(f'url is "{self.url}"; allowed: https, a host and a port, e.g. https://127.0.0.1:8443')
 
     @property
+    def admission(self) -> Settings:
+        """Give what admission is told of who and what is left out."""
+        return Settings(
+            own_namespace=self.namespace,
+            exempt_namespaces=self.exempt_namespaces,
+            controller_user=self.controller_user,
+        )
+
+    @property
     def host(self) -> str:
         """Give the name, or the address, by which API servers call the webhook."""
         if self.url:
@@ -114,28 +119,8 @@ class ControllerSettings(_Strict, frozen=True):
         return self.service or ServicePort()
 
 
-class SettingsError(KeeperError):
+class SettingsError(Exception):
     """The settings are wrong: for whoever writes them, a line for each fault, with its place."""
-
-
-class SettingsFile:
-    """The settings in a file, read again when it changes; a broken change leaves the last good ones in force."""
-
-    name: Final = "settings"
-
-    def __init__(self, path: Path, changed: Callable[[], None]) -> None:
-        """Read once, which may raise SettingsError; ``changed`` is told of each later change."""
-        self._path, self._changed = path, changed
-        self._state = note_state(path)
-        self.settings = read_settings(path)
-
-    def keep(self, _at: datetime) -> float:
-        """Look at the file, and take it over if it changed; raises SettingsError as long as it is broken."""
-        state = note_state(self._path)
-        if state != self._state:
-            self.settings, self._state = read_settings(self._path), state
-            self._changed()
-        return LOOK_SECONDS
 
 
 def read_settings(path: Path) -> ControllerSettings:

@@ -55,15 +55,16 @@ class StatusKeeper:
     name: Final = "statuses"
 
     def __init__(
-        self, api: Api, settings: Callable[[], ControllerSettings], sources: Sources, observer: KeeperObserver,
+        self, api: Api, settings: ControllerSettings, sources: Sources, observer: KeeperObserver,
         wait: Callable[[float], object],
     ) -> None:  # fmt: skip
         """Take whom to ask, what for, whom to tell, and how to wait some seconds."""
         self._api, self._settings, self._sources, self._observer = api, settings, sources, observer
         self._wait = wait
-        self._headcount = Headcount(api, wait)
+        self._headcount = Headcount(api, settings, wait)
         self._seen: Any = None
-        self._enough: datetime | None = None  # until when what was seen will do
+        self._looked: datetime | None = None
+        self._enough = timedelta()  # for how long what was seen will do
         self._refused: frozenset[str] = frozenset()
 
     def keep(self, at: datetime) -> float:
@@ -71,19 +72,18 @@ class StatusKeeper:
         snapshot, covered = self._sources.snapshot(), self._sources.covered()
         if snapshot is None:
             return LOOK_SECONDS
-        settings = self._settings()
-        seen = (snapshot.policies, snapshot.exceptions, covered, settings)
-        if self._enough is None or self._enough <= at or self._seen != seen:
-            self._enough = at + timedelta(seconds=self._look(snapshot, covered, settings, at))
-            self._seen = seen
+        seen = (snapshot.policies, snapshot.exceptions, covered)
+        if self._looked is None or not timedelta() <= at - self._looked < self._enough or self._seen != seen:
+            self._enough = timedelta(seconds=self._look(snapshot, covered, at))
+            self._looked, self._seen = at, seen
         return LOOK_SECONDS
 
-    def _look(self, snapshot: Snapshot, covered: Snapshot | None, settings: ControllerSettings, at: datetime) -> float:
+    def _look(self, snapshot: Snapshot, covered: Snapshot | None, at: datetime) -> float:
         """Write what is due, and say for how many seconds that will do if nothing changes."""
-        entries = [*read_inventory(self._api, self._wait)]
+        settings, entries = self._settings, [*read_inventory(self._api, self._wait)]
         ours, crowd = assemble(_tables(entries, snapshot, settings))
         generations = frozenset((entry.meta.uid, entry.meta.generation) for entry in entries)
-        count = self._headcount.count(ours, generations, settings, at)
+        count = self._headcount.count(ours, generations, at)
         scene = Scene(
             near=Near(_in_force(entries, snapshot)),
             crowd=frozenset(crowd),
@@ -126,11 +126,11 @@ def _tables(entries: Iterable[Entry], snapshot: Snapshot, settings: ControllerSe
     for entry in entries:
         if not isinstance(entry.found, InvalidObjectError):
             tables[entry.kind.name][entry.name] = entry.found
-    exempt = {settings.namespace, *settings.exempt_namespaces}
+    is_exempt, matches = settings.admission.is_exempt, settings.namespace_selector.matches
     tables[NAMESPACES.name] = {
         name: labels
         for name, labels in snapshot.namespaces.items()
-        if name not in exempt and settings.namespace_selector.matches({**labels, NAME_LABEL: name})
+        if not is_exempt(name) and matches({**labels, NAME_LABEL: name})
     }
     tables[CRON_JOBS.name] = {**snapshot.owners}
     return tables

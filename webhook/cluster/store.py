@@ -73,6 +73,7 @@ class Store:
         faults = self._faults[kind]
         if fault != faults.get(key, ""):
             faults[key] = fault
+            self.changed.set()  # for how many there are is told with the snapshot
             self._observer.judged(kind, key, fault)
         if not fault:
             faults.pop(key, None)

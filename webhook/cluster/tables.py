@@ -15,8 +15,7 @@ from policies.objects import (
     Policy,
     policy,
 )
-from policies.resources import limit_range
-from policies.rule import LimitRange
+from policies.resources import unite_limits
 from policies.selection import Snapshot
 from webhook.cluster.kinds import CLUSTER_POLICIES, CRON_JOBS, EXCEPTIONS, LIMIT_RANGES, NAMESPACES, POLICIES, Bound
 
@@ -91,11 +90,3 @@ def _fit(written: Iterable[Bound]) -> tuple[list[Policy], tuple[str, ...]]:
 
 def _age(bound: Bound) -> tuple[datetime, str]:
     return bound.source.metadata.creation_timestamp or EVER, bound.policy.name
-
-
-def unite_limits(manifests: Mapping[tuple[str, str], Any]) -> dict[str, LimitRange]:
-    """Unite the LimitRanges of each namespace, in the order of their names."""
-    homes: dict[str, list[Any]] = {}
-    for namespace, name in sorted(manifests):
-        homes.setdefault(namespace, []).append(manifests[namespace, name])
-    return {namespace: limit_range(found) for namespace, found in homes.items()}

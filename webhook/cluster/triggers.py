@@ -2,20 +2,16 @@
 
 from collections.abc import Callable, Hashable, Iterable
 from threading import Thread
-from typing import Final
 
 from msgspec import Raw
 
 from webhook.cluster.api import Api
+from webhook.cluster.endpoints import SLICES
 from webhook.cluster.kinds import Item, Kind, Meta
-from webhook.cluster.material import CONFIGURATIONS
+from webhook.cluster.material import CONFIGURATIONS, ROLES, SECRETS
 from webhook.cluster.observe import WatchObserver
-from webhook.cluster.registrations import ROLES
 from webhook.cluster.settings import ControllerSettings
 from webhook.cluster.watch import ListWatch, Pace
-
-SLICES: Final = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
-SECRETS: Final = "/api/v1/namespaces/{}/secrets"
 
 
 class Trigger:

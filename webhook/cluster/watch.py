@@ -10,9 +10,10 @@ from typing import Final, Literal, NamedTuple, Protocol
 
 from msgspec import Raw, Struct
 
-from webhook.cluster.api import JSON, NOT_FOUND, OK, SILENT, Api, ApiError, Status
+from webhook.cluster.api import GARBAGE, JSON, NOT_FOUND, OK, SILENT, Api, ApiError, Status, decode_json
+from webhook.cluster.backoff import wait_after
 from webhook.cluster.kinds import Item, Kind
-from webhook.cluster.listing import GONE, METADATA, PAGE, Head, decode_json, read_page
+from webhook.cluster.listing import GONE, METADATA, PAGE, Head, read_page
 from webhook.cluster.observe import WatchObserver
 
 WATCH_SECONDS: Final = 300  # up to twice that, so that not all watches end at one time
@@ -21,11 +22,8 @@ WATCH_SECONDS: Final = 300  # up to twice that, so that not all watches end at o
 SILENT_SECONDS: Final = 75.0
 SHORT_SECONDS: Final = 1.0  # a watch that ends within these is none
 SOUND_SECONDS: Final = 5.0  # a failure so long after the one before is a first one
-LEAST_WAIT: Final = 0.2
 MOST_WAIT: Final = 10.0
 MOST_UNANSWERED: Final = 2.0  # of waiting where nobody answers: it burdens nobody, and who comes back is heard of soon
-MOST_DOUBLED: Final = 10
-MOST_ASKED: Final = 60.0  # seconds that an API server may ask us to wait
 LOOK_SECONDS: Final = 5.0  # for a kind that is not there
 TRIES: Final = 3  # in a row: until then a kind that was there is hidden, not gone
 MOST_BYTES: Final = 16 * 1024 * 1024  # of one event: an object of 1.5 MiB, with room
@@ -151,9 +149,10 @@ class ListWatch:
         if lasted >= SOUND_SECONDS:
             self._failures.clear()
         answered = error.status != 0
-        wait = min(MOST_WAIT if answered else MOST_UNANSWERED, LEAST_WAIT * 2.0 ** self._failures[answered])
-        self._failures[answered] = min(self._failures[answered] + 1, MOST_DOUBLED)
-        return wait * (1 + self._pace.chance()) / 2 + min(error.retry_after, MOST_ASKED)
+        most = MOST_WAIT if answered else MOST_UNANSWERED
+        wait = wait_after(error, self._failures[answered], most, self._pace.chance())
+        self._failures[answered] += 1
+        return wait
 
     def _miss(self, error: ApiError) -> float:
         """Take a kind that is not there for one of which there is nothing, and look again."""
@@ -176,4 +175,4 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         *whole, rest = (rest + chunk).split(b"\n")
         yield from filter(None, whole)
         if len(rest) > MOST_BYTES:
-            raise ApiError(OK, "garbage", f"an event is over {MOST_BYTES} bytes")
+            raise ApiError(OK, GARBAGE, f"an event is over {MOST_BYTES} bytes")

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from tests.cluster.kubectl import eventually
 from tests.watching.watched import Watched
 from webhook.cluster.api import ApiError
-from webhook.cluster.controller import Chance, Controller
+from webhook.cluster.manager import Manager
 from webhook.cluster.observe import KeeperError
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -29,15 +29,15 @@ class Keeping(NamedTuple):
 
 
 @contextmanager
-def controlled(watched: Watched, *keepers: Keeping) -> Iterator[Controller]:
-    controller = Controller(watched.observer, Chance(lambda: AT, lambda: 0.0))
+def controlled(watched: Watched, *keepers: Keeping) -> Iterator[Manager]:
+    manager = Manager(watched.observer, lambda: AT, lambda: 0.0)
     for keeper in keepers:
-        controller.add(keeper)
-    controller.start()
+        manager.add(keeper)
+    manager.start()
     try:
-        yield controller
+        yield manager
     finally:
-        controller.stop()
+        manager.stop()
 
 
 def test_one_that_fails_stops_no_other_and_works_again() -> None:
@@ -55,10 +55,10 @@ def test_one_that_fails_stops_no_other_and_works_again() -> None:
         looked.set()
         return LONG
 
-    with controlled(watched, Keeping("bad", fail), Keeping("good", look)) as controller:
+    with controlled(watched, Keeping("bad", fail), Keeping("good", look)) as manager:
         assert looked.wait(PATIENCE)
         assert recovered.wait(PATIENCE)
-        eventually(lambda: not controller.missing and "works again" in watched.messages("bad"))
+        eventually(lambda: not manager.missing and "works again" in watched.messages("bad"))
     assert watched.messages("good") == []
     assert watched.messages("bad") == [
         "tried again: busy",
@@ -82,11 +82,11 @@ def test_one_that_waits_is_woken_by_its_name_or_with_all() -> None:
         return LONG
 
     keepers = [Keeping("first", lambda: look("first")), Keeping("second", lambda: look("second"))]
-    with controlled(Watched(), *keepers) as controller:
+    with controlled(Watched(), *keepers) as manager:
         assert all(events[0].wait(PATIENCE) for events in looks.values())
-        controller.wake("second")
+        manager.wake("second")
         assert looks["second"][1].wait(PATIENCE)
-        controller.wake()
+        manager.wake()
         assert looks["first"][1].wait(PATIENCE)
         assert looks["second"][2].wait(PATIENCE)
     assert count == {"first": 2, "second": 3}
@@ -94,9 +94,9 @@ def test_one_that_waits_is_woken_by_its_name_or_with_all() -> None:
 
 def test_a_state_is_told_when_it_changes() -> None:
     watched = Watched()
-    assert watched.observer.found("x", "waits")
-    assert not watched.observer.found("x", "waits")
+    watched.observer.found("x", "waits")
+    watched.observer.found("x", "waits")
     watched.observer.did("x", "made")
-    assert watched.observer.found("x", "waits")
+    watched.observer.found("x", "waits")
     assert watched.messages("x") == ["waits", "made", "waits"]
     assert watched.metric("keeper_writes_total", keeper="x") == 1

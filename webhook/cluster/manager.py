@@ -3,16 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 from threading import Event, Thread
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from webhook.cluster.api import ApiError
+from webhook.cluster.backoff import wait_after
 from webhook.cluster.observe import KeeperObserver
 
 REST_SECONDS: Final = 0.1  # between two looks, however many changes there are
-LEAST_WAIT: Final = 0.5
-MOST_WAIT: Final = 15.0
-MOST_DOUBLED: Final = 10
-MOST_ASKED: Final = 60.0  # seconds that an API server may ask us to wait
+MOST_WAIT: Final = 15.0  # seconds, after failures
 
 
 class Keeper(Protocol):
@@ -26,19 +23,12 @@ class Keeper(Protocol):
         """Do what is due, and say after how many seconds to look again at the latest; may raise anything."""
 
 
-class Chance(NamedTuple):
-    """Time and chance: ``clock`` gives the time, ``draw`` a number that is at least 0 and below 1."""
-
-    clock: Callable[[], datetime]
-    draw: Callable[[], float]
-
-
-class Controller:
+class Manager:
     """Lets keepers do their work from ``start`` until ``stop``."""
 
-    def __init__(self, observer: KeeperObserver, chance: Chance) -> None:
-        """Begin without keepers."""
-        self._observer, self._chance = observer, chance
+    def __init__(self, observer: KeeperObserver, clock: Callable[[], datetime], chance: Callable[[], float]) -> None:
+        """Begin without keepers; ``chance`` gives numbers that are at least 0 and below 1."""
+        self._observer, self._clock, self._chance = observer, clock, chance
         self._keepers: dict[str, Keeper] = {}
         self._wakes: dict[str, Event] = {}
         self._stopping = Event()
@@ -73,18 +63,14 @@ class Controller:
         while not self._stopping.wait(wait or REST_SECONDS):
             woken.clear()
             try:
-                patience = keeper.keep(self._chance.clock())
+                patience = keeper.keep(self._clock())
             except Exception as error:  # noqa: BLE001 - whatever it is, it is told, and tried again
                 if self._stopping.is_set():  # what it needed is ended already
                     return
-                failures = min(failures + 1, MOST_DOUBLED)
-                wait = self._wait_after(error, failures)
+                wait = wait_after(error, failures, MOST_WAIT, self._chance())
+                failures += 1
                 self._observer.failed(keeper.name, error)
             else:
                 failures, wait = 0, 0.0
-                self._observer.kept(keeper.name, self._chance.clock())
+                self._observer.kept(keeper.name, self._clock())
                 woken.wait(patience)
-
-    def _wait_after(self, error: Exception, failures: int) -> float:
-        wait = min(MOST_WAIT, LEAST_WAIT * 2.0 ** (failures - 1)) * (1 + self._chance.draw()) / 2
-        return wait + (min(error.retry_after, MOST_ASKED) if isinstance(error, ApiError) else 0)
