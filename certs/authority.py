@@ -120,8 +120,9 @@ def create_serving(authority: KeyPair, hosts: Sequence[str], at: datetime, life:
 def reason_to_renew(ca_pem: bytes, cert_pem: bytes, key_pem: bytes, hosts: Sequence[str], at: datetime) -> str | None:
     """Why the serving certificate must be made again at ``at``, in words; None while it is good.
 
-    It is good while it parses, belongs to its key, is signed by the CA, names all ``hosts`` and two thirds of
-    its life are not over. Raises CertificateError only for a host that is none.
+    It is good while it parses, belongs to its key, is signed by the CA, names all ``hosts`` and two thirds of its
+    life are not over, or it lives as long as its CA: another would not live longer. Raises CertificateError only for a
+    host that is none.
     """
     wanted = [parse_host(host) for host in hosts]
     try:
@@ -135,7 +136,10 @@ def reason_to_renew(ca_pem: bytes, cert_pem: bytes, key_pem: bytes, hosts: Seque
         return "it does not belong to its key"
     if not is_signed_by(certificate, ca):
         return "the CA did not sign it"
-    return f"it does not name {missing}" if missing else _reason_of_age(certificate, at)
+    if missing:
+        return f"it does not name {missing}"
+    is_longest = certificate.not_valid_after_utc >= ca.not_valid_after_utc
+    return None if is_longest and is_within(certificate, at) else _reason_of_age(certificate, at)
 
 
 def reason_to_renew_authority(authority: KeyPair, at: datetime) -> str | None:
@@ -154,6 +158,11 @@ def describe(cert_pem: bytes) -> Description:
     certificate = load_certificate(cert_pem)
     hosts = tuple(str(host.value) for host in _hosts(certificate))
     return Description(hosts, certificate.not_valid_after_utc)
+
+
+def is_within(certificate: x509.Certificate, at: datetime) -> bool:
+    """Tell whether ``at`` is within its life."""
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
 
 
 def _reason_of_age(certificate: x509.Certificate, at: datetime) -> str | None:

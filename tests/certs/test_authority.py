@@ -267,6 +267,21 @@ def test_when_to_renew(at: datetime, reason: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        (AT + 9 * DAY, None),
+        (AT + 10 * DAY, None),
+        (AT + 10 * DAY + MINUTE, "it ended on 2030-01-11 00:00 UTC"),
+        (AT, "it is valid only from 2030-01-09 23:55 UTC"),
+    ],
+)
+def test_what_lives_as_long_as_its_ca_is_not_made_again_and_again(at: datetime, reason: str | None) -> None:
+    ca = create_authority(AT, 10 * DAY)
+    leaf = create_serving(ca, HOSTS, AT + 9 * DAY, 90 * DAY)
+    assert reason == reason_to_renew(ca.certificate, leaf.certificate, leaf.key, HOSTS, at)
+
+
+@pytest.mark.parametrize(
     ("ca_pem", "leaf", "hosts", "reason"),
     [
         (CA.certificate, LEAF, HOSTS[2:], None),

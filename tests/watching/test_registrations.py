@@ -12,13 +12,13 @@ from policies.selection import Snapshot
 from tests.policies.build import asks, made_of
 from tests.policies.cases import policy_of
 from tests.watching.peers import HOST, authority, closed_port, leaf, peer
-from tests.watching.storage import Storage, storage
+from tests.watching.storage import TIME, Storage, storage
 from tests.watching.test_endpoints import settings
 from tests.watching.watched import Watched
 from webhook.admission.needs import mutation_condition
 from webhook.cli.controller import Craft
 from webhook.cluster.api import ApiError, Manifest
-from webhook.cluster.material import CONFIGURATIONS, bundles_of
+from webhook.cluster.material import CONFIGURATIONS, SECOND, STAMP, Secrets, bundles_of
 from webhook.cluster.observe import KeeperError
 from webhook.cluster.registrations import GRACE, RegistrationKeeper
 from webhook.cluster.restoring import condition_of
@@ -63,6 +63,9 @@ class Site:
             if self.keeper.keep(self.at):
                 break
         return self.cluster.written[before:]
+
+    def secrets(self) -> Secrets:
+        return Secrets(self.cluster.api, settings(url=f"https://127.0.0.1:{self.port}"), self.at)
 
     def trusted(self) -> list[bytes]:
         return [bundle for path in (MUTATING, VALIDATING) for bundle in bundles_of(self.cluster.objects[path])]
@@ -128,6 +131,38 @@ def test_a_wiped_bundle_comes_again_and_a_strange_one_goes(site: Site) -> None:
         site.edit(VALIDATING, clientConfig={"url": "https://x", "caBundle": bundle})
         assert site.look() == [VALIDATING]
         assert site.trusted() == [ca("a")] * 2
+
+
+def test_what_is_trusted_counts_from_when_it_came_whatever_else_changes(site: Site) -> None:
+    site.trust("a")
+    site.look()
+    ((bundle, since), other) = site.secrets().trusted()
+    assert (bundle, other, since <= site.at + SECOND) == (ca("a"), (bundle, since), True)
+    site.at += timedelta(hours=1)
+    site.keeper.learn(DEADLINE)
+    site.edit(VALIDATING, timeoutSeconds=9)
+    assert site.look() == [MUTATING, VALIDATING]
+    assert site.secrets().trusted() == [(bundle, since)] * 2
+    site.trust("a", "b")
+    site.look()
+    trusted = site.secrets().trusted()
+    assert [(ca("a", "b"), True)] * 2 == [(each, at >= since + timedelta(hours=1)) for each, at in trusted]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x 2026-01-01T00:00:00Z", "DIGEST", "DIGEST soon", "DIGEST 0001-01-01T00:00:00+14:00"]
+)
+def test_a_stamp_that_says_nothing_of_this_bundle_is_made_again(site: Site, text: str) -> None:
+    site.trust("a")
+    site.look()
+    there = site.cluster.objects[VALIDATING]
+    digest = there["metadata"]["annotations"][STAMP].partition(" ")[0]
+    annotations = {STAMP: text.replace("DIGEST", digest)}
+    site.cluster.put(VALIDATING, {**there, "metadata": {**there["metadata"], "annotations": annotations}})
+    assert site.secrets().trusted()[1] == (ca("a"), datetime.fromisoformat(TIME) + SECOND)
+    site.at += timedelta(hours=1)
+    site.look()
+    assert site.secrets().trusted()[1] != (ca("a"), datetime.fromisoformat(TIME) + SECOND)
 
 
 def test_without_a_ca_what_is_trusted_stays_as_it_is(site: Site) -> None:

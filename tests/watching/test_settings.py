@@ -43,6 +43,10 @@ def test_a_url_takes_the_place_of_the_service(tmp_path: Path) -> None:
         (f"{LEAST}url: http://x\n", 'url is "http://x"; allowed: https, a host and a port'),
         (f"{LEAST}url: https://x/path\n", 'url is "https://x/path"; allowed'),
         (f"{LEAST}url: https://x:port\n", 'url is "https://x:port"; allowed'),
+        (f"{LEAST}url: https://x:0\n", 'url is "https://x:0"; allowed'),
+        (f"{LEAST}url: https://x y:1\n", 'url is "https://x y:1"; allowed'),
+        (f'{LEAST}url: "https://x\\ny:1"\n', "; allowed: https, a host and a port"),
+        (f"{LEAST}url: https://x?\n", 'url is "https://x?"; allowed'),
         (f"{LEAST}url: https://x\nservice: {{}}\n", "there is a service and a url; give one of the two"),
         (f"{LEAST}certificates: {{mode: acme}}\n", 'mode is "acme"; allowed: cert-manager, provided or self-signed'),
         (
@@ -68,6 +72,7 @@ def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, said: s
 def test_the_least_life_leaves_a_moment_before_the_next_is_due(life: int, later: int, *, is_due: bool) -> None:
     seconds, at = timedelta(seconds=life), AT + timedelta(seconds=later)
     ca = create_authority(AT, seconds)
-    leaf = create_serving(ca, ["a"], AT, seconds)
-    assert bool(reason_to_renew(ca.certificate, leaf.certificate, leaf.key, ["a"], at)) is is_due
+    longer = create_authority(AT, 2 * seconds)
+    leaf = create_serving(longer, ["a"], AT, seconds)
+    assert bool(reason_to_renew(longer.certificate, leaf.certificate, leaf.key, ["a"], at)) is is_due
     assert bool(reason_to_renew_authority(ca, at)) is is_due

@@ -3,6 +3,7 @@
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias
 
@@ -18,6 +19,7 @@ CONFIGURATIONS: Final = {
 ROLE_API: Final = "rbac.authorization.k8s.io/v1"
 ROLES: Final = f"/apis/{ROLE_API}/clusterroles"
 SECRETS: Final = "/api/v1/namespaces/{}/secrets"
+STAMP: Final = "batchwarden.io/ca-bundle-since"
 SECOND: Final = timedelta(seconds=1)
 
 Place: TypeAlias = Literal["authority", "serving"]
@@ -69,12 +71,16 @@ class Secrets:
     def trusted(self) -> Sequence[tuple[bytes, datetime]]:
         """Give the bundle of each webhook that is registered, and since when it is what it is, at the latest.
 
-        Whoever changes a field is noted with the time, in whole seconds; where that was wiped, it may be this moment.
+        That is the time of our stamp, where it is of this bundle. Else it is when any field was last changed, which is
+        noted in whole seconds; where that was wiped, it may be this moment.
         Source: https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management
         """
         there = [self._api.get(f"{path}/{self._settings.name}") for path in CONFIGURATIONS.values()]
         return [
-            (bundle, _written(found["metadata"], self._at)) for found in there if found for bundle in bundles_of(found)
+            (bundle, _stamped_at(found) or _written(found["metadata"], self._at))
+            for found in there
+            if found
+            for bundle in bundles_of(found)
         ]
 
     def served(self) -> Sequence[bytes] | None:
@@ -91,6 +97,33 @@ def bundles_of(configuration: Manifest | None) -> Iterator[bytes]:
     """Give the ``caBundle`` of each of its webhooks, if it is there."""
     for webhook in (configuration or {}).get("webhooks") or ():
         yield b64decode(webhook["clientConfig"].get("caBundle") or "")
+
+
+def stamped(made: Manifest, there: Manifest | None, at: datetime) -> Manifest:
+    """Annotate a configuration with the digest of its bundle, and since when that is what is trusted.
+
+    Other fields change at any time, as the policies do, and must not make a CA look as if it were just known.
+    """
+    stamp = _stamp_of(there)
+    if there is None or _stamped_at(there) is None or _digest(made) != _digest(there):
+        stamp = f"{_digest(made)} {at + SECOND:%Y-%m-%dT%H:%M:%SZ}"
+    return {**made, "metadata": {**made["metadata"], "annotations": {STAMP: stamp}}}
+
+
+def _stamped_at(there: Manifest) -> datetime | None:
+    digest, _, time = _stamp_of(there).partition(" ")
+    try:
+        return datetime.fromisoformat(time).astimezone(UTC) if digest == _digest(there) else None
+    except (ValueError, OverflowError):  # somebody else wrote it
+        return None
+
+
+def _stamp_of(there: Manifest | None) -> str:
+    return str(((there or {}).get("metadata", {}).get("annotations") or {}).get(STAMP, ""))
+
+
+def _digest(configuration: Manifest | None) -> str:
+    return sha256(b"".join(bundles_of(configuration))).hexdigest()
 
 
 def _written(metadata: Mapping[str, Any], at: datetime) -> datetime:

@@ -15,7 +15,7 @@ from webhook.admission.needs import mutation_condition
 from webhook.cluster.api import CONFLICT, NOT_FOUND, Api, ApiError, Manifest
 from webhook.cluster.certificates import Craft, find_bundle
 from webhook.cluster.endpoints import Handshake, find_endpoints, verify_all, why_not
-from webhook.cluster.material import CONFIGURATIONS, MUTATING, ROLE_API, ROLES, Secrets, bundles_of
+from webhook.cluster.material import CONFIGURATIONS, MUTATING, ROLE_API, ROLES, Secrets, bundles_of, stamped
 from webhook.cluster.observe import KeeperError, KeeperObserver
 from webhook.cluster.restoring import condition_of, differences, next_bundle, restored
 from webhook.cluster.settings import ControllerSettings
@@ -128,7 +128,7 @@ class RegistrationKeeper:
             timeout_seconds=settings.timeout_seconds,
         )
         made = webhook_configurations(registration, settings.admission)
-        return next(dict(each) for each in made if each["kind"] == kind)
+        return stamped(next(dict(each) for each in made if each["kind"] == kind), view.there[kind], view.at)
 
     def _condition(self, view: View) -> str:
         """Give the condition of the mutating webhook, "" for none; what cannot be made is left out, never guessed.

@@ -22,6 +22,9 @@ def differences(there: Manifest, made: Manifest) -> list[str]:
         return ["webhooks"]
     pairs = zip(found, wanted, strict=True)
     wrong = [key for old, new in pairs for key, value in new.items() if old.get(key) != value]
+    annotations = there["metadata"].get("annotations") or {}
+    if any(annotations.get(key) != value for key, value in made["metadata"].get("annotations", {}).items()):
+        wrong.append("annotations")
     if made["metadata"].get("ownerReferences", []) not in ([], there["metadata"].get("ownerReferences")):
         wrong.append("ownerReferences")
     if not there["metadata"].get("managedFields"):
@@ -31,7 +34,8 @@ def differences(there: Manifest, made: Manifest) -> list[str]:
 
 def restored(there: Manifest, made: Manifest) -> Manifest:
     """Put ours in the place of what is there, with its version, and labels and annotations of others."""
-    return {**made, "metadata": {**there["metadata"], **made["metadata"]}}
+    annotations = {**(there["metadata"].get("annotations") or {}), **made["metadata"].get("annotations", {})}
+    return {**made, "metadata": {**there["metadata"], **made["metadata"], "annotations": annotations}}
 
 
 def condition_of(there: Manifest | None) -> str:

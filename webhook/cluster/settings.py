@@ -1,5 +1,6 @@
 """What a cluster admin sets of the controller: one document in a file, decoded strictly."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -17,6 +18,7 @@ DAY: Final = 86400
 # Certificates are dated back by five minutes and renewed at two thirds of their life (certs/authority.py): a shorter
 # one would be due as soon as it is made, and one must be in force before the next is due.
 LEAST_LIFE: Final = 155
+BASE: Final = re.compile(r"https://(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 
 Seconds: TypeAlias = Annotated[int, Meta(ge=1, le=3660 * DAY)]
 Mode: TypeAlias = Literal["self-signed", "cert-manager", "provided"]
@@ -143,10 +145,10 @@ def _tell(document: Document, fault: InvalidObjectError) -> str:
 
 
 def _is_base(url: str) -> bool:
+    """Tell whether a path may be put behind it: then it reads as it is written, to us and to API servers."""
     try:
         parts = urlsplit(url)
-        host, _port = parts.hostname, parts.port
+        port = parts.port
     except ValueError:
         return False
-    plain = not (parts.path or parts.query or parts.fragment or parts.username)
-    return parts.scheme == "https" and bool(host) and plain
+    return BASE.fullmatch(url) is not None and port != 0

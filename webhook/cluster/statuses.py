@@ -104,13 +104,23 @@ class StatusKeeper:
     def _write(self, entries: list[Entry], scene: Scene, writer: StatusWriter) -> bool:
         """Write what is due, and tell whether that is all; what was refused the last time comes last."""
         for entry in sorted(entries, key=lambda each: str(each) in self._refused):
+            found = self._due(entry, scene, writer)
+            if found and writer.is_spent:
+                return False
+            if found:
+                writer.write(entry, *found)
+        return True
+
+    def _due(self, entry: Entry, scene: Scene, writer: StatusWriter) -> tuple[ObjectStatus, Reminder | None] | None:
+        """Say what is to be written, None where nothing is."""
+        try:
             status = _status(entry, scene)
             due = _reminder(entry, status, scene)
-            if due or differs(entry, status):
-                if writer.is_spent:
-                    return False
-                writer.write(entry, status, due)
-        return True
+        except Exception as error:  # noqa: BLE001 - our bug; the others are told theirs
+            self._observer.failed(f"{self.name}: objects", error)
+            writer.refused[str(entry)] = f"an error in Batchwarden: {type(error).__name__}"
+            return None
+        return (status, due) if due or differs(entry, status) else None
 
     def _tell(self, writer: StatusWriter, fault: str) -> None:
         if writer.written:
