@@ -120,9 +120,8 @@ def create_serving(authority: KeyPair, hosts: Sequence[str], at: datetime, life:
 def reason_to_renew(ca_pem: bytes, cert_pem: bytes, key_pem: bytes, hosts: Sequence[str], at: datetime) -> str | None:
     """Why the serving certificate must be made again at ``at``, in words; None while it is good.
 
-    It is good while it parses, belongs to its key, is signed by the CA, names all ``hosts`` and two thirds of its
-    life are not over, or it lives as long as its CA: another would not live longer. Raises CertificateError only for a
-    host that is none.
+    It is good while it parses, belongs to its key, is signed by the CA, names all ``hosts``, and two thirds of its
+    life are not over, or it ends with the CA. Raises CertificateError only for a host that is none.
     """
     wanted = [parse_host(host) for host in hosts]
     try:
@@ -130,16 +129,12 @@ def reason_to_renew(ca_pem: bytes, cert_pem: bytes, key_pem: bytes, hosts: Seque
         certificate, key = load_certificate(cert_pem), _load_key(key_pem)
     except CertificateError as error:
         return str(error)
-    named = _hosts(certificate)
-    missing = ", ".join(str(host.value) for host in wanted if host not in named)
+    missing = ", ".join(str(host.value) for host in wanted if host not in _hosts(certificate))
     if key.public_key() != certificate.public_key():
         return "it does not belong to its key"
     if not is_signed_by(certificate, ca):
         return "the CA did not sign it"
-    if missing:
-        return f"it does not name {missing}"
-    is_longest = certificate.not_valid_after_utc >= ca.not_valid_after_utc
-    return None if is_longest and is_within(certificate, at) else _reason_of_age(certificate, at)
+    return f"it does not name {missing}" if missing else _reason_of_age(certificate, at, ca.not_valid_after_utc)
 
 
 def reason_to_renew_authority(authority: KeyPair, at: datetime) -> str | None:
@@ -160,19 +155,15 @@ def describe(cert_pem: bytes) -> Description:
     return Description(hosts, certificate.not_valid_after_utc)
 
 
-def is_within(certificate: x509.Certificate, at: datetime) -> bool:
-    """Tell whether ``at`` is within its life."""
-    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
-
-
-def _reason_of_age(certificate: x509.Certificate, at: datetime) -> str | None:
+def _reason_of_age(certificate: x509.Certificate, at: datetime, last: datetime | None = None) -> str | None:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     renewal = begins + (ends - begins) * 2 / 3
     if at < begins:
         return f"it is valid only from {begins:%Y-%m-%d %H:%M} UTC"
     if at > ends:
         return f"it ended on {ends:%Y-%m-%d %H:%M} UTC"
-    return f"two thirds of its life were over on {renewal:%Y-%m-%d %H:%M} UTC" if at >= renewal else None
+    is_due = at >= renewal and (last is None or ends < last)  # at the last moment another would end no later
+    return f"two thirds of its life were over on {renewal:%Y-%m-%d %H:%M} UTC" if is_due else None
 
 
 def is_signed_by(certificate: x509.Certificate, ca: x509.Certificate) -> bool:
