@@ -92,9 +92,9 @@ class BatchPolicyExceptionSpec(_Strict, frozen=True):
     policies: Annotated[Texts, Meta(description="Names of policies, of either kind.")]
     rules: Annotated[tuple[RuleKey, ...], Meta(min_length=1, max_length=64, description="Which of their rules.")]
     selector: Annotated[Selector, Meta(description="Labels of the objects let off; {} is every one.")]
-    reason: Annotated[str, Meta(min_length=1, max_length=512)]
-    owner: Text
-    expires_at: Moment
+    reason: Annotated[str, Meta(min_length=1, max_length=512, description="Why, for auditors, e.g. a ticket.")]
+    owner: Annotated[Text, Meta(description="Who answers for it, and is reminded of its end.")]
+    expires_at: Annotated[Moment, Meta(description="Until when it lifts anything, e.g. 2027-03-31T00:00:00Z.")]
 
     def __post_init__(self) -> None:
         """Refuse what cannot be told in UTC, and Go's zero time."""

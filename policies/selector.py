@@ -46,9 +46,14 @@ Value: TypeAlias = Annotated[str, Meta(extra_json_schema={"maxLength": MOST_NAME
 class Requirement(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One demand on a label: ``In`` and ``NotIn`` name values, ``Exists`` and ``DoesNotExist`` none."""
 
-    key: Annotated[str, Meta(extra_json_schema={"maxLength": MOST_PREFIX + 1 + MOST_NAME, **KEY})]
-    operator: Operator
-    values: Annotated[tuple[Value, ...], Meta(extra_json_schema={"maxItems": MOST})] = ()
+    key: Annotated[
+        str,
+        Meta(description="Of which label.", extra_json_schema={"maxLength": MOST_PREFIX + 1 + MOST_NAME, **KEY}),
+    ]
+    operator: Annotated[Operator, Meta(description="What is asked of it.")]
+    values: Annotated[
+        tuple[Value, ...], Meta(description="Of In and NotIn: among what.", extra_json_schema={"maxItems": MOST})
+    ] = ()
 
     def __post_init__(self) -> None:
         """Raise ValueError where the API server would refuse this, or where it is too long."""
@@ -73,9 +78,13 @@ class Requirement(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 class LabelSelector(Struct, frozen=True, forbid_unknown_fields=True, rename="camel", gc=False):
     """What labels something must have to be chosen; a selector that says nothing chooses everything."""
 
-    match_labels: Annotated[dict[str, Value], Meta(extra_json_schema={"maxProperties": MOST, **KEYS})] = {}
+    match_labels: Annotated[
+        dict[str, Value],
+        Meta(description="Labels to have, each with its value.", extra_json_schema={"maxProperties": MOST, **KEYS}),
+    ] = {}
     match_expressions: Annotated[
-        tuple[Annotated[Requirement, Meta(extra_json_schema=VALUES)], ...], Meta(extra_json_schema={"maxItems": MOST})
+        tuple[Annotated[Requirement, Meta(extra_json_schema=VALUES)], ...],
+        Meta(description="Further demands, all to be met.", extra_json_schema={"maxItems": MOST}),
     ] = ()
 
     def __post_init__(self) -> None:
