@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import check, report
+from tests.bench import check, crds, report
 from tests.bench.admission import Programs, Sizes, bursts, measure
 from tests.bench.direct import engine_microseconds, record, reviews_per_second
 from tests.bench.objects import four, many
@@ -29,6 +29,7 @@ def main() -> int:
     sizes = QUICK if quick else Sizes()
     programs = Programs(built(HERE.parent / "cluster" / "build"), built(HERE / "build"))
     look(rounds)
+    print(f"Our CRDs cost the API server {crds.measure(programs.plane, rounds):.1f} MiB.\n", flush=True)
     wrong = through_the_api_server(programs, rounds, sizes)
     straight(programs, rounds, DIRECT_QUICK if quick else DIRECT)
     for problem in wrong:
