@@ -1,7 +1,7 @@
 """Real: etcd, kube-apiserver and kube-controller-manager as pinned, on loopback, ended with the context."""
 
 import json
-import os
+import random
 import signal
 import socket
 import subprocess
@@ -69,12 +69,16 @@ def running(
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM interrupt as Ctrl-C does, so that contexts end in order and leave no program behind."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM interrupt as Ctrl-C does, so that contexts end in order and leave no program behind.
+
+    SIGINT does so too where a shell has had it ignored, as shells do for what they start in the background.
+    """
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)
@@ -157,7 +161,7 @@ def start_control_plane(programs: Path, folder: Path, *flags: str) -> Iterator[C
 def free_ports(count: int) -> list[int]:
     """Return free loopback ports, below those of outgoing connections, which might take one meanwhile."""
     found: list[int] = []
-    candidates = iter(range(20000 + os.getpid() % 10000, 32768))  # runs side by side look in different places
+    candidates = iter(random.sample(range(20000, 32768), 1000))  # who looks at the same time looks elsewhere
     while len(found) < count:
         with socket.socket() as probe:
             try:

@@ -25,6 +25,7 @@ def test_its_lines_do_what_it_says_and_nothing_is_left_of_it(programs: Path, tmp
         assert {"etcd", "kube-apiserver", "kube-controller"} <= working_in(folder / "control-plane")
         shown, filled, denied = (run(export, line, tmp_path) for line in lines)
         cluster.send_signal(signal.SIGINT)
+        cluster.wait(60)
     assert cluster.returncode == 0
     assert list(place.iterdir()) == []
     assert "clusterbatchpolicy.batchwarden.io/singleton-tasks" in shown

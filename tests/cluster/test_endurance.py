@@ -237,7 +237,7 @@ def test_killed_and_started_again_it_lets_nothing_slip_by(root: Kubectl, tmp_pat
     ):
         traffic.wait(20)
         server.kill()
-        eventually(lambda: len(wrong(traffic.wait(4))) == 4, 30)
+        eventually(lambda: wrong(answers := traffic.wait(4)) == answers, 30)
         with serving(tmp_path, None, kubeconfig, backend=server.backend):
             eventually(lambda: wrong(traffic.wait(20)) == [], 30)
     failed = wrong(traffic.answers)
