@@ -11,7 +11,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
 APART := tests/certs tests/server tests/watching
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test cluster e2e e2e-node image generate manifests lint lint-python lint-types lint-imports lint-shell lint-yaml bench lock clean
+.PHONY: help demo run test cluster e2e e2e-node image generate manifests lint lint-python lint-types lint-imports lint-shell lint-image lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,7 +61,7 @@ manifests: ## Write the manifests for those without Helm, from the chart; builds
 	@deploy/render >deploy/manifests/batchwarden.yaml.unfinished
 	@mv deploy/manifests/batchwarden.yaml.unfinished deploy/manifests/batchwarden.yaml
 
-lint: lint-python lint-types lint-imports lint-shell lint-yaml ## Check style, types, who imports whom, shell scripts and YAML
+lint: lint-python lint-types lint-imports lint-shell lint-image lint-yaml ## Check style, types, who imports whom, scripts, image and YAML
 
 lint-python: $(READY)
 	@$(BIN)/ruff check --quiet
@@ -75,6 +75,9 @@ lint-imports: $(READY)
 
 lint-shell: $(READY)
 	@git ls-files -z | xargs -0 awk 'FNR == 1 && /^#!.*sh$$/ {print FILENAME} {nextfile}' | xargs $(BIN)/shellcheck
+
+lint-image: $(READY)
+	@$(BIN)/hadolint Dockerfile
 
 # Templates of a chart are no YAML before they are rendered.
 lint-yaml: $(READY)
