@@ -10,7 +10,11 @@ from policies.rule import STRENGTH, Action, Finding
 from policies.verdict import Skip, Violation
 from policies.workload import Workload
 from webhook.admission import message
+from webhook.audit.denials import Denial
+from webhook.audit.runs.consequences import Consequence
+from webhook.audit.runs.history import History
 from webhook.audit.scan import Judged, LeftOut
+from webhook.audit.standing import Standing
 from webhook.files import Document, Unreadable
 from webhook.text.places import Position
 
@@ -36,6 +40,10 @@ class Result(NamedTuple):
     policies: tuple[str, ...] = ()
     contacts: tuple[str, ...] = ()
     skip: Skip | None = None
+    severity: str = "high"
+    category: str = ""
+    found: str = ""
+    allowed: str = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -43,6 +51,46 @@ class Result(NamedTuple):
         words = self.words
         why = words.why if self.skip is not None else f"{words.why} ({words.source})"
         return (words.statement, why, *words.not_lifted, *words.paste)
+
+
+class Timing(NamedTuple):
+    """When a CronJob runs: its schedule and zone (empty: that of the cluster's controller), and what its runs took.
+
+    ``deadline`` is in seconds; None where nothing ends a run.
+    """
+
+    schedule: str
+    time_zone: str
+    suspended: bool
+    deadline: int | None
+    history: History
+
+
+class Grant(NamedTuple):
+    """An exception, for those who ask who is let off; ``covers`` is how many of the objects looked at it lets off."""
+
+    namespace: str
+    name: str
+    policies: tuple[str, ...]
+    rules: tuple[str, ...]
+    reason: str
+    owner: str
+    expires_at: datetime
+    state: str
+    covers: int = 0
+
+
+class Surroundings(NamedTuple):
+    """What is told beside the objects: of which cluster or files, by which policies, who is let off, who was refused.
+
+    ``missing`` says, a sentence each, what could not be learnt.
+    """
+
+    title: str
+    policies: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    denials: tuple[Denial, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 class Entry(NamedTuple):
@@ -59,6 +107,11 @@ class Entry(NamedTuple):
     results: tuple[Result, ...]
     notes: tuple[str, ...]
     crashed: tuple[str, ...]
+    uid: str = ""
+    owner: str = ""
+    passed: int = 0
+    timing: Timing | None = None
+    consequences: tuple[Consequence, ...] = ()
 
     @property
     def title(self) -> str:
@@ -66,7 +119,7 @@ class Entry(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
-Found: TypeAlias = Judged | Document | LeftOut | Unreadable
+Found: TypeAlias = Standing | Judged | Document | LeftOut | Unreadable
 """What was judged, what is of another kind, what is not judged by itself, and what cannot be read."""
 
 

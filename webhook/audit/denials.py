@@ -1,0 +1,20 @@
+"""Pure: what was refused at admission, or let through without being judged, folded together from Events."""
+
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+
+class Denial(NamedTuple):
+    """What one user was refused, for the same reasons, how often; or what was let through without being judged."""
+
+    what: Literal["denied", "break-glass"]
+    user: str
+    operation: str
+    kind: str
+    namespace: str
+    name: str
+    rules: tuple[str, ...]
+    policies: tuple[str, ...]
+    first: datetime
+    last: datetime
+    count: int

@@ -1,0 +1,1 @@
+"""What runs tell of Jobs and CronJobs, beside what their specs say. Pure."""
