@@ -1,10 +1,12 @@
 """Pure: what was refused at admission, or let through without being judged, folded together from Events."""
 
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal
+
+from msgspec import Struct
 
 
-class Denial(NamedTuple):
+class Denial(Struct, frozen=True, kw_only=True):
     """What one user was refused, for the same reasons, how often; or what was let through without being judged."""
 
     what: Literal["denied", "break-glass"]

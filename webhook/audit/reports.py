@@ -152,6 +152,10 @@ class Report:
             elif isinstance(found, Unreadable):
                 self.unreadable += 1
                 yield found
+            elif isinstance(found, Standing):
+                entry = _entry(found.judged)
+                self._count(entry)
+                yield entry
             elif isinstance(found, LeftOut):
                 self.left_out[found.why] += 1
             else:
