@@ -56,14 +56,19 @@ class Told:
         self.field = render(finding.path)
         self.found = f"{quoted(finding.found)}{whose}"
         allowed = dict.fromkeys(each.finding.allowed for each in self.strongest if each.finding.allowed)
-        self.allowed = f"; allowed: {_cut(', and '.join(allowed), MOST_ALLOWED)}" if allowed else ""
+        self.allowed = cut(", and ".join(allowed), MOST_ALLOWED)
         names = dict.fromkeys(judgement.clause.policy.name for judgement in self.strongest)
         self.source = f"{violation.rule}, {'policy' if len(names) == 1 else 'policies'} {', '.join(names)}"
 
     @property
     def statement(self) -> str:
         """Say what was found and what is allowed: ``spec.suspend is true; allowed: false``."""
-        return printable(f"{self.field} {self.found}{self.allowed}")
+        return printable(f"{self.field} {self.fault}")
+
+    @property
+    def fault(self) -> str:
+        """Say what follows the field in the statement."""
+        return printable(f"{self.found}; allowed: {self.allowed}" if self.allowed else self.found)
 
     @property
     def warning(self) -> str:
@@ -83,7 +88,7 @@ class Told:
         return {
             "reason": "FieldValueRequired" if self.violation.finding.found == "is missing" else "FieldValueInvalid",
             "field": self.field,
-            "message": f"{printable(f'{self.found}{self.allowed}')} ({self.source})",
+            "message": f"{self.fault} ({self.source})",
         }
 
     def words(self, cured: Collection[str] = ()) -> Words:
@@ -165,7 +170,7 @@ def bounded(lines: Iterable[str]) -> tuple[str, ...]:
     """Fit warnings into what the API server passes on, the first being the most important; a newline would lose one."""
     kept: dict[str, None] = {}
     room = ALL_WARNINGS - LONGEST_WARNING
-    for line in (_cut(printable(line), LONGEST_WARNING) for line in lines):
+    for line in (cut(printable(line), LONGEST_WARNING) for line in lines):
         if line in kept:
             continue
         room -= len(line.encode())
@@ -216,7 +221,7 @@ def printable(text: str) -> str:
 
 def quoted(text: str) -> str:
     """Quote what somebody else chose: on one line, and not at any length."""
-    return _cut(printable(text), MOST_QUOTED)
+    return cut(printable(text), MOST_QUOTED)
 
 
 def _container(job: Workload, path: Path) -> str:
@@ -230,7 +235,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _cut(text: str, most: int) -> str:
-    """Cut a text to so many bytes."""
+def cut(text: str, most: int) -> str:
+    """Cut a text to so many bytes of UTF-8."""
     data = text.encode()
     return text if len(data) <= most else f"{data[: most - 3].decode(errors='ignore')}..."
