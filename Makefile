@@ -11,7 +11,7 @@ UV_COMPILE := --quiet pip compile --universal --python-version 3.11 --generate-h
 APART := tests/certs tests/server tests/watching
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test cluster e2e e2e-node image generate manifests lint lint-python lint-types lint-imports lint-shell lint-image lint-yaml bench lock clean
+.PHONY: help demo run test cluster e2e e2e-browser e2e-node image generate manifests lint lint-python lint-types lint-imports lint-shell lint-image lint-yaml bench lock clean
 
 help: ## Say what can be made
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ e2e: $(READY) ## Test against a real API server, the oldest by KUBERNETES=1.33; 
 	@tests/cluster/build >/dev/null
 	@tests/cluster/tools/build >/dev/null
 	@tests/cluster/build certmanager >/dev/null
+	@tests/cluster/build promtool >/dev/null
 	@$(BIN)/python -m pytest tests/cluster
+
+e2e-browser: $(READY) ## Test the report for auditors in a real browser: takes Chromium, or Debian and root to install it
+	@PYTHON=$(BIN)/python tests/browser/run
 
 e2e-node: $(READY) ## Test on a real node, with the image: needs Linux and root, and builds what it runs the first time
 	@PYTHON=$(BIN)/python tests/node/run

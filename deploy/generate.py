@@ -1,4 +1,4 @@
-"""Writes what is generated from the rules: their reference, the schemas of editors and API server, the chart's copies.
+"""Writes what is generated: the rules' reference, schemas for editors, programs and API server, the chart's copies.
 
 ``make generate`` runs it after a change to a rule; a test fails until it was run.
 """
@@ -13,6 +13,7 @@ from policies.catalog import rules
 from policies.crd import definitions
 from policies.reference import reference
 from policies.schema import schemas
+from webhook.audit import report_shape
 
 ROOT = Path(__file__).parent.parent
 REFERENCE = ROOT / "policies" / "README.md"
@@ -41,8 +42,9 @@ Dumper.add_representer(str, _write_text)
 
 def pages() -> Mapping[Path, str]:
     """Map each file that is generated to its text."""
+    shapes = {**schemas(), "report.json": report_shape.schema()}
     written = {
-        SCHEMAS / name: f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n" for name, schema in schemas().items()
+        SCHEMAS / name: f"{json.dumps(schema, indent=2, ensure_ascii=False)}\n" for name, schema in shapes.items()
     }
     applied = {DEFINITIONS / name: f"{HEAD}{_yaml(definition)}" for name, definition in definitions().items()}
     charted = {CHART / "crds" / file.name: text for file, text in applied.items()}

@@ -9,19 +9,29 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import CollectorRegistry, generate_latest
+from msgspec.json import schema
 
 from webhook.admission.observe import Log, Observer
+from webhook.cli.controller import Craft
 from webhook.cli.serve import command
-from webhook.cluster.observe import KeeperObserver, WatchObserver
-from webhook.cluster.settings import ControllerSettings, read_settings
+from webhook.cluster.api import connect
+from webhook.cluster.assembly import Controller
+from webhook.cluster.denials.telling import EventObserver
+from webhook.cluster.observe import WatchObserver
+from webhook.cluster.settings import ControllerSettings, Reports, read_settings
 
 ROOT = Path(__file__).parent.parent
 CHART = ROOT / "deploy" / "helm" / "batchwarden"
 VALUES = (CHART / "values.yaml").read_text()
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+README = (CHART / "README.md").read_text()
 MANIFESTS = (ROOT / "deploy" / "manifests" / "batchwarden.yaml").read_text()
 LIBRARY = ROOT / "policies" / "library"
+KUBECONFIG = {
+    "clusters": [{"name": "tests", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "contexts": [{"name": "tests", "context": {"cluster": "tests"}}],
+    "current-context": "tests",
+}
 
 
 def manifest(kind: str, name: str) -> dict[str, Any]:
@@ -97,10 +107,15 @@ def test_the_ready_policies_that_may_be_named_are_those_there_are() -> None:
     assert sorted(named[1].split(", ")) == names
 
 
-def test_the_controller_takes_its_settings(tmp_path: Path) -> None:
-    file = tmp_path / "settings.yaml"
+def rendered_settings(folder: Path) -> ControllerSettings:
+    """Read the settings of the controller as it does."""
+    file = folder / "settings.yaml"
     file.write_text(manifest("ConfigMap", "batchwarden-settings")["data"]["settings.yaml"])
-    settings = read_settings(file)
+    return read_settings(file)
+
+
+def test_the_controller_takes_its_settings(tmp_path: Path) -> None:
+    settings = rendered_settings(tmp_path)
     built_in = ControllerSettings(
         api_version="config.batchwarden.io/v1alpha1", kind="ControllerSettings", namespace="batchwarden"
     )
@@ -110,6 +125,19 @@ def test_the_controller_takes_its_settings(tmp_path: Path) -> None:
     assert settings.service
     (port,) = manifest("Service", settings.service.name)["spec"]["ports"]
     assert port["port"] == settings.service.port
+
+
+def test_what_is_set_of_reports_is_bounded_alike_in_chart_and_controller() -> None:
+    bounds = schema(Reports)["$defs"]["Reports"]["properties"]
+    assert {key: without(bound, "default") for key, bound in bounds.items()} == {
+        key: {name: sorted(each) if name == "enum" else each for name, each in bound.items()}
+        for key, bound in SCHEMA["properties"]["reports"]["properties"].items()
+    }
+
+
+def without(mapping: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Leave a key out."""
+    return {name: value for name, value in mapping.items() if name != key}
 
 
 def test_the_server_takes_its_options_and_leaves_out_what_the_controller_does() -> None:
@@ -128,18 +156,32 @@ def test_the_server_takes_its_options_and_leaves_out_what_the_controller_does() 
 
 
 @pytest.mark.parametrize("file", ["prometheus-rules.yaml", "dashboard.json"])
-def test_the_metrics_that_are_asked_for_exist(file: str) -> None:
+def test_the_metrics_that_are_asked_for_exist(file: str, tmp_path: Path) -> None:
     asked = set(re.findall(r"\bbatchwarden_\w+", (CHART / "files" / file).read_text()))
     observer = Observer(Log())
-    WatchObserver(observer.registry, lambda *_, **__: None, lambda: 0.0)
-    controllers = CollectorRegistry()
-    KeeperObserver(controllers, lambda *_, **__: None)
-    registries = (observer.registry, controllers)
-    kept = {name for each in registries for name in metrics(each) for name in (name, f"{name}_bucket")}
+    WatchObserver(observer.registry, ignore, lambda: 0.0)
+    EventObserver(observer.registry, ignore)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(KUBECONFIG))
+    controller = Controller(connect(kubeconfig, None), rendered_settings(tmp_path), Craft(), ignore)
+    kept = {metric for told in (observer.scrape(), controller.scrape()) for metric in metrics(told.decode())}
     assert asked - kept == set()
     assert len(asked) > 5
 
 
-def metrics(registry: CollectorRegistry) -> list[str]:
-    """List the names of all metrics, those without a sample too."""
-    return re.findall(r"^# TYPE (\w+)", generate_latest(registry).decode(), re.MULTILINE)
+def ignore(*_: object, **__: object) -> None:
+    """Write nothing."""
+
+
+def metrics(told: str) -> Iterator[str]:
+    """Go through the names of all metrics, those without a sample too."""
+    for name in re.findall(r"^# TYPE (\w+)", told, re.MULTILINE):
+        yield from (name, f"{name}_bucket")
+
+
+def test_the_reports_that_others_bring_are_of_the_version_that_is_tested_with() -> None:
+    pinned = (ROOT / "tests" / "cluster" / "tools" / "crds" / "go.mod").read_text()
+    named = re.findall(r"https://raw\.githubusercontent\.com/([\w-]+/[\w-]+)/(v[\d.]+)/", README)
+    assert [repository for repository, _ in named] == ["kyverno/kyverno", "openreports/reports-api"]
+    for repository, version in named:
+        assert f"\tgithub.com/{repository} {version}\n" in pinned

@@ -33,7 +33,7 @@ NOTHING: Mapping[str, Any] = {}
 
 @cache
 def tools() -> Path:
-    """Return the folder of helm, which is built where it is not there, and of the CRDs of others."""
+    """Return the folder of helm, which is built where it is not there."""
     built = subprocess.run([BUILD], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return Path(built.stdout.strip())

@@ -6,21 +6,24 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 import yaml
+from msgspec import to_builtins
 
-from tests.cluster.chart import CHART, NAMESPACE, RELEASE, ROOT, Helm, account_kubeconfig, installed, rendered, tools
+from tests.cluster.chart import CHART, NAMESPACE, RELEASE, ROOT, Helm, account_kubeconfig, installed, rendered
 from tests.cluster.controlplane import ControlPlane, free_ports, running
+from tests.cluster.foreign import foreign_kinds
 from tests.cluster.kubectl import DRY_RUN, Kubectl, Object, eventually
-from tests.cluster.serving import COMMAND, ENVIRONMENT, make_certificate, serving
+from tests.cluster.monitoring import RULES, alerts, promtool
+from tests.cluster.serving import COMMAND, ENVIRONMENT, make_certificate, registered, serving
 from tests.cluster.workloads import job
 from webhook.admission.configurations import ClientConfig, Registration, webhook_configurations
 from webhook.admission.settings import Settings
+from webhook.cluster.settings import Reports, read_settings
 
 VALUES = {file.name.removesuffix("-values.yaml"): file for file in sorted((CHART / "ci").iterdir())}
 WEBHOOK, CONTROLLER = "batchwarden-webhook", "batchwarden-controller"
@@ -88,6 +91,47 @@ def test_settings_stay_what_they_are_whatever_is_in_them(tmp_path: Path) -> None
     assert (settings["name"], settings["certificates"]["servingSecret"]) == ("true", "123")
 
 
+@pytest.mark.parametrize("name", VALUES)
+def test_the_controller_reads_the_settings_of_all_values(name: str, tmp_path: Path) -> None:
+    values = read_values(name)
+    (found,) = (each for each in rendered(tmp_path, values) if "settings.yaml" in each.get("data", {}))
+    file = tmp_path / "settings.yaml"
+    file.write_text(found["data"]["settings.yaml"])
+    told = to_builtins(read_settings(file).reports)
+    assert told == to_builtins(Reports()) | values.get("reports", {})
+
+
+@pytest.mark.parametrize(
+    ("api", "written"),
+    [
+        ("auto", {"openreports.io", "wgpolicyk8s.io"}),
+        ("openreports.io", {"openreports.io"}),
+        ("wgpolicyk8s.io", {"wgpolicyk8s.io"}),
+        ("none", set()),
+    ],
+)
+def test_reports_that_are_not_written_may_only_be_deleted(api: str, written: set[str], tmp_path: Path) -> None:
+    roles = {
+        each["metadata"]["name"]: {group: rule["verbs"] for rule in each["rules"] for group in rule["apiGroups"]}
+        for each in rendered(tmp_path, {"reports": {"api": api}})
+        if each["kind"] == "ClusterRole"
+    }
+    for group in ("openreports.io", "wgpolicyk8s.io"):
+        may = ["get", "list", "create", "patch", "delete"] if group in written else ["list", "delete"]
+        assert roles[CONTROLLER][group] == may
+        assert (group in roles[f"{RELEASE}-view"]) == (group in written)
+
+
+@pytest.mark.parametrize(("every", "late"), [(600, 7200), (86400, 3 * 86400)])
+def test_the_alerts_are_those_of_the_file_but_for_the_age_of_a_scan(every: int, late: int, tmp_path: Path) -> None:
+    values = {"prometheusRules": {"enabled": True}, "reports": {"scanSeconds": every}}
+    (rules,) = (each["spec"] for each in rendered(tmp_path, values) if each["kind"] == "PrometheusRule")
+    (old,) = (each for group in rules["groups"] for each in group["rules"] if each["alert"] == "BatchwardenScanOld")
+    assert old["expr"] == f"min(batchwarden_scan_age_seconds) > {late}"
+    old["expr"] = alerts()["BatchwardenScanOld"]
+    assert rules == yaml.safe_load(RULES.read_text())
+
+
 def test_ready_policies_are_rendered_as_they_are_where_their_kind_is_known(tmp_path: Path) -> None:
     known = "--api-versions=batchwarden.io/v1alpha1/ClusterBatchPolicy"
     made = {
@@ -122,12 +166,9 @@ def admin(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory)
     restricted = {"pod-security.kubernetes.io/enforce": "restricted"}
     named = {"name": NAMESPACE, "labels": restricted}
     made = kubectl.create({"apiVersion": "v1", "kind": "Namespace", "metadata": named})
-    foreign = tools() / "crds"
-    applied = kubectl.run("apply", "--server-side", f"--filename={foreign}")
-    waited = kubectl.run("wait", "--for=condition=Established", "--timeout=30s", f"--filename={foreign}")
-    assert (made.code, applied.code, waited.code) == (0, 0, 0), applied.stderr + waited.stderr
-    yield kubectl
-    kubectl.run("delete", f"--filename={foreign}")
+    assert made.code == 0, made.stderr
+    with foreign_kinds(kubectl, "cert-manager.io", "monitoring.coreos.com"):
+        yield kubectl
     kubectl.run("delete", "--ignore-not-found", f"namespace/{NAMESPACE}")
 
 
@@ -176,9 +217,13 @@ GROUPS = {
     **dict.fromkeys(HOOKS, "admissionregistration.k8s.io"),
     **dict.fromkeys(("jobs", "cronjobs"), "batch"),
     **dict.fromkeys(("roles", "clusterroles"), "rbac.authorization.k8s.io"),
+    **dict.fromkeys(("policyreports", "clusterpolicyreports"), "wgpolicyk8s.io"),
+    **dict.fromkeys(("reports", "clusterreports"), "openreports.io"),
     "endpointslices": "discovery.k8s.io",
     "deployments": "apps",
 }
+REPORTS = ("policyreports", "reports")
+ALL_REPORTS = (*REPORTS, "clusterpolicyreports", "clusterreports")
 BREAK_GLASS = "impersonate groups[batchwarden.io:break-glass]"
 
 
@@ -195,9 +240,11 @@ ROLE = "clusterroles[batchwarden-controller]"
 # Who; what he may do, and what he may not: VERB RESOURCE[/SUBRESOURCE][[NAME]][@NAMESPACE], anywhere if none.
 RIGHTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     f"system:serviceaccount:{NAMESPACE}:{WEBHOOK}": (
-        WATCHED,
+        [*WATCHED, *each(["create", "patch"], ["events"])],
         [
-            *each(WRITE, [*OURS, *HOOKS, "jobs", "cronjobs", "namespaces", "events", "batchpolicies/status"]),
+            *each(WRITE, [*OURS, *HOOKS, "jobs", "cronjobs", "namespaces", "batchpolicies/status", *ALL_REPORTS]),
+            *each([*READ, "update", "delete"], ["events"]),
+            *each(READ, ALL_REPORTS),
             *each(READ, ["jobs", *OTHERS, *SECRETS], NAMESPACE),
             BREAK_GLASS,
         ],
@@ -207,7 +254,9 @@ RIGHTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
             *WATCHED,
             *each(["list"], ["jobs"]),
             *each(["patch"], [f"{resource}/status" for resource in OURS]),
-            *each(["create"], ["events", *HOOKS]),
+            *each(["create"], HOOKS),
+            *each(["create", "patch", *WATCH], ["events"]),
+            *each(["get", "list", "create", "patch", "delete"], ALL_REPORTS),
             *each([*READ, "update", "patch"], KEPT),
             *each(READ, [ROLE]),
             *each([*READ, "update"], SECRETS, NAMESPACE),
@@ -219,6 +268,8 @@ RIGHTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
             *each(WRITE, [*OURS, "jobs", "cronjobs", "namespaces", "limitranges", "clusterroles", ROLE]),
             *each([*READ, "update", "delete"], [*HOOKS, f"{HOOKS[0]}[another]"]),
             *each(["delete"], KEPT),
+            *each(["get", "update", "delete"], ["events"]),
+            *each(["watch", "update", "deletecollection"], ALL_REPORTS),
             *each(["bind", "escalate"], ["clusterroles", ROLE]),
             *each(READ, [*OTHERS, "secrets[another]", "services"], NAMESPACE),
             *each(["patch", "delete"], ["secrets", *SECRETS], NAMESPACE),
@@ -227,14 +278,15 @@ RIGHTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         ],
     ),
     "viewer": (
-        [*each(READ, OURS[1:], "tenancy"), "list clusterbatchpolicies"],
-        [*each(WRITE, OURS, "tenancy"), *each(READ, OURS[1:], "default")],
+        [*each(READ, [*OURS[1:], *REPORTS], "tenancy"), "list clusterbatchpolicies"],
+        [*each(WRITE, [*OURS, *REPORTS], "tenancy"), *each(READ, [*OURS[1:], *ALL_REPORTS], "default")],
     ),
-    "editor": (each(READ, OURS[1:], "tenancy"), each(WRITE, OURS, "tenancy")),
+    "editor": (each(READ, [*OURS[1:], *REPORTS], "tenancy"), each(WRITE, [*OURS, *REPORTS], "tenancy")),
     "owner": (
         each([*READ, *WRITE], ["batchpolicies"], "tenancy"),
         [
             *each(WRITE, ["clusterbatchpolicies", "batchpolicyexceptions", "batchpolicies/status"], "tenancy"),
+            *each(WRITE, REPORTS, "tenancy"),
             *each([*READ, *WRITE], ["batchpolicies"], "default"),
             BREAK_GLASS,
         ],
@@ -244,7 +296,10 @@ RIGHTS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
         [*each(WRITE, ["batchpolicies", "clusterbatchpolicies"], "tenancy"), "create batchpolicyexceptions@default"],
     ),
     "glazier": ([BREAK_GLASS], ["impersonate groups", "impersonate groups[system:masters]", "impersonate users"]),
-    "stranger": (each(READ, ["clusterbatchpolicies"]), [*each(READ, OURS[1:], "tenancy"), BREAK_GLASS]),
+    "stranger": (
+        each(READ, ["clusterbatchpolicies"]),
+        [*each(READ, [*OURS[1:], *ALL_REPORTS], "tenancy"), BREAK_GLASS],
+    ),
 }
 BOUND = {"viewer": "view", "editor": "edit", "owner": "admin", "lifter": "batchwarden-exception-writer"}
 
@@ -308,13 +363,31 @@ def test_who_may_do_what(user: str, people: None, admin: Kubectl) -> None:
     assert allowed(admin, user, [*may, *may_not]) == may
 
 
-def test_the_server_knows_all_with_the_rights_of_its_account(
-    release: Helm, control_plane: ControlPlane, tmp_path: Path
+def test_the_server_works_with_the_rights_of_its_account(
+    release: Helm, control_plane: ControlPlane, admin: Kubectl, namespace: str, tmp_path: Path
 ) -> None:
     kubeconfig = account_kubeconfig(control_plane, NAMESPACE, WEBHOOK, tmp_path)
-    with serving(tmp_path, None, f"--kubeconfig={kubeconfig}") as server:
+    mine = admin.within(namespace)
+    with (
+        serving(tmp_path, None, f"--kubeconfig={kubeconfig}") as server,
+        registered(admin, server.configurations()),
+    ):
         assert server.status("/readyz")[0] == 200
-        assert server.lines(event="watch") == []
+        assert mine.apply(own_policy(action="Deny")).stderr == ""
+        eventually(lambda: "activeDeadline" in mine.create(job("once"), DRY_RUN).stderr)
+        assert mine.create(job("once")).code != 0
+        eventually(lambda: mine.run("get", "events", "--field-selector=reason=Denied", "--output=name").stdout)
+    assert " 403 " not in server.program.log.read_text()
+
+
+def own_policy(**spec: object) -> Object:
+    """Write a policy of a namespace."""
+    return {
+        "apiVersion": "batchwarden.io/v1alpha1",
+        "kind": "BatchPolicy",
+        "metadata": {"name": "mine"},
+        "spec": {"rules": {"activeDeadline": {}}, **spec},
+    }
 
 
 def test_the_controller_works_with_the_rights_of_its_account(
@@ -327,23 +400,33 @@ def test_the_controller_works_with_the_rights_of_its_account(
     (port,) = free_ports(1)
     kubeconfig = account_kubeconfig(control_plane, NAMESPACE, CONTROLLER, tmp_path)
     options = ("--settings=settings.yaml", f"--kubeconfig={kubeconfig}", f"--status-listen=127.0.0.1:{port}")
-    with running([*COMMAND, "controller", *options], tmp_path, environment=ENVIRONMENT) as program:
+    with (
+        foreign_kinds(admin, "openreports.io"),
+        running([*COMMAND, "controller", *options], tmp_path, environment=ENVIRONMENT) as program,
+    ):
         program.wait_until(lambda: is_ready(port))
         eventually(lambda: admin.run("get", *secrets).code == 0)
         eventually(lambda: "status" in admin.get_json("cbp/baseline"))
         eventually(lambda: "no endpoint is ready" in program.log.read_text())  # no Pod could answer
+        eventually(lambda: admin.run("get", "clusterreports", "--output=name").stdout)
+        assert promtool("check", "metrics", stdin=ask(port, "/metrics")) == (0, "")
     assert admin.delete("cbp/baseline").code == 0
     told = program.log.read_text()
     assert (" 403 " in told, "traceback" in told) == (False, False), told
 
 
 def is_ready(port: int) -> bool:
-    """Ask a status port."""
+    """Ask a status port whether all is known and done."""
     try:
-        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return bool(answer.status == HTTPStatus.OK)
+        return bool(ask(port, "/readyz"))
     except OSError:
         return False
+
+
+def ask(port: int, path: str) -> str:
+    """Ask a status port; raises OSError where the answer is not 200."""
+    with urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        return str(answer.read().decode())
 
 
 def test_an_older_chart_is_upgraded_and_what_is_kept_is_taken_over_again(
@@ -395,13 +478,7 @@ def test_what_is_uninstalled_denies_nothing_and_leaves_what_people_wrote(
     for made in webhook_configurations(dead, Settings()):
         assert controller.create(made).stderr == ""
     eventually(lambda: 'failed calling webhook "validate.batchwarden.io"' in mine.create(job("first")).stderr)
-    policy = {
-        "apiVersion": "batchwarden.io/v1alpha1",
-        "kind": "BatchPolicy",
-        "metadata": {"name": "mine"},
-        "spec": {"rules": {"activeDeadline": {}}},
-    }
-    assert mine.apply(policy).stderr == ""
+    assert mine.apply(own_policy()).stderr == ""
     release.uninstall()
     eventually(lambda: mine.create(job("second")).code == 0)
     assert mine.run("get", *HOOKS, "--output=name").stdout == ""

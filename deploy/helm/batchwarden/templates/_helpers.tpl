@@ -157,3 +157,21 @@ spec:
         - name: tmp
           emptyDir: {medium: Memory, sizeLimit: 16Mi}
 {{- end }}
+
+{{/*
+Rules of a role: verbs on the reports that may be written, and others, if any, on those that are not. Takes
+(list $ verbs other-verbs).
+*/}}
+{{- define "batchwarden.reportRules" -}}
+{{- $ := index . 0 -}}
+{{- $verbs := index . 1 -}}
+{{- $others := index . 2 -}}
+{{- $kinds := dict "wgpolicyk8s.io" "policyreports, clusterpolicyreports" "openreports.io" "reports, clusterreports" }}
+{{- range $group, $resources := $kinds }}
+{{- with has $.Values.reports.api (list "auto" $group) | ternary $verbs $others }}
+- apiGroups: [{{ $group }}]
+  resources: [{{ $resources }}]
+  verbs: [{{ . }}]
+{{- end }}
+{{- end }}
+{{- end }}
