@@ -37,6 +37,12 @@ def _rules() -> Iterable[str]:
     return rules()
 
 
+def _explained() -> Iterable[str]:
+    from webhook.audit.runs.consequences import CONSEQUENCES  # noqa: PLC0415 - as well
+
+    return [*_rules(), *CONSEQUENCES]
+
+
 def _ready() -> Iterable[str]:
     from webhook.snapshots import ready_names  # noqa: PLC0415 - as well
 
@@ -44,4 +50,5 @@ def _ready() -> Iterable[str]:
 
 
 RULE: Final = Known("rule", _rules)
+EXPLAINED: Final = Known("rule or consequence", _explained)
 READY: Final = Known("ready policy", _ready)

@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from policies.catalog import page, rules
+from webhook.audit.runs.consequences import CONSEQUENCES
 from webhook.cli import main
 
 HOUSE = """\
@@ -28,6 +29,18 @@ def test_every_rule_has_its_page(rule: str) -> None:
     assert result.stdout.startswith(f"{rule}  (")
 
 
+@pytest.mark.parametrize("kind", CONSEQUENCES)
+def test_every_consequence_is_explained(kind: str) -> None:
+    result = run(kind)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(f"{kind}  (")
+    assert CONSEQUENCES[kind].why in result.stdout
+
+
+def test_no_consequence_has_the_name_of_a_rule() -> None:
+    assert not CONSEQUENCES.keys() & rules().keys()
+
+
 def test_pages_come_in_the_order_asked_for() -> None:
     result = run("restartPolicy", "imageTag")
     assert result.stdout == f"{page(rules()['restartPolicy'])}\n\n{page(rules()['imageTag'])}\n"
@@ -40,7 +53,7 @@ def test_pages_come_in_the_order_asked_for() -> None:
 def test_an_unknown_rule_is_told_with_those_that_are_known(name: str, hint: str) -> None:
     result = run("imageTag", name)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert f"there is no rule {name!r}; {hint}" in result.stderr
+    assert f"there is no rule or consequence {name!r}; {hint}" in result.stderr
     assert "\x1b" not in result.stderr
 
 

@@ -15,6 +15,7 @@ from deploy import demo
 from tests.cluster.balancer import Backend
 from tests.cluster.controlling import Site
 from tests.cluster.controlplane import ControlPlaneError, free_ports, sigterm_interrupts, start_control_plane
+from tests.cluster.foreign import foreign_kinds
 from tests.cluster.kubectl import eventually
 from tests.cluster.registration import install
 from webhook.cluster.api import connect
@@ -23,15 +24,18 @@ NAMESPACE = "batchwarden"
 INVITATION = """\
 Batchwarden guards a Kubernetes of its own until Ctrl-C. In another terminal, in this folder:
 
-  export KUBECONFIG={kubeconfig} PATH=$PATH:{programs}
+  export KUBECONFIG={kubeconfig} PATH=$PATH:{programs}:{commands}
 
   kubectl get clusterbatchpolicies,batchpolicies,batchpolicyexceptions --all-namespaces
   kubectl apply --filename deploy/examples/job-without-deadline.yaml
   kubectl apply --filename deploy/examples/cronjob-singleton-that-overlaps.yaml
+  kubectl get policyreports --all-namespaces
+  kubectl batchwarden denials -A
+  kubectl batchwarden report -A --format html --output report.html
 
-The first shows which policies there are, the second has a deadline filled in, the third is denied. There is no node:
-Jobs are judged and stored, and their Pods stay pending. kubectl explain clusterbatchpolicy.spec.rules tells of every
-rule; an edited policy counts at once.
+The first shows which policies there are, the second has a deadline filled in, the third is denied, and the last three
+are for auditors. There is no node: Jobs are judged and stored, and their Pods stay pending. kubectl explain
+clusterbatchpolicy.spec.rules tells of every rule; an edited policy counts at once.
 """
 
 
@@ -56,10 +60,10 @@ def run(programs: Path, folder: Path) -> None:
         api = connect(plane.folder / "kubeconfig", "admin")
         site = Site(plane, api, NAMESPACE, "team-a", folder, Backend(*free_ports(2)))
         install(site.admin)
-        site.set(namespaceSelector={}, certificates={})
+        site.set(namespaceSelector={}, certificates={}, reports={"scanSeconds": 30})
         begun = site.admin.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
         assert begun.code == 0, begun.stderr
-        with site.controlling(), site.mounted(), site.serving() as server:
+        with foreign_kinds(site.admin, "wgpolicyk8s.io"), site.controlling(), site.mounted(), site.serving() as server:
             policies = demo.policies()
             for manifests in (*(file.read_text() for file in demo.EXAMPLES.glob("policies/namespace-*")), policies):
                 applied = site.admin.within("").apply(manifests)
@@ -69,7 +73,10 @@ def run(programs: Path, folder: Path) -> None:
                 "wait", "clusterbatchpolicies/defaults", "--for=condition=DefaultsActive", "--timeout=55s"
             )
             assert active.code == 0, active.stderr
-            sys.stdout.write(INVITATION.format(kubeconfig=site.kubeconfig, programs=programs))
+            invitation = INVITATION.format(
+                kubeconfig=site.kubeconfig, programs=programs, commands=Path(sys.executable).parent
+            )
+            sys.stdout.write(invitation)
             sys.stdout.flush()
             signal.pause()
 

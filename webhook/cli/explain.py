@@ -1,4 +1,4 @@
-"""``batchwarden explain``: the pages of rules, and what policies make of them."""
+"""``batchwarden explain``: the pages of rules, and what policies make of them; and what consequences are."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -6,26 +6,24 @@ from pathlib import Path
 
 import click
 
-from webhook.choices import READY, RULE
+from webhook.choices import EXPLAINED, READY
 
 
 @click.command()
-@click.argument("names", metavar="RULE...", nargs=-1, required=True, type=RULE)
+@click.argument("names", metavar="RULE...", nargs=-1, required=True, type=EXPLAINED)
 @click.option("--policies", metavar="PATH", multiple=True, type=click.Path(exists=True, path_type=Path),
               help="Also show the parameters in force by these policies: a file or a folder; repeatable.")  # fmt: skip
 @click.option(
     "--policy", "ready", metavar="NAME", multiple=True, type=READY, help="The same of a ready policy; repeatable."
 )
 def command(names: tuple[str, ...], policies: tuple[Path, ...], ready: tuple[str, ...]) -> None:
-    """Print what rules find, why, examples and parameters.
+    """Print what rules find, why, examples and parameters; or what a consequence is, of which report tells.
 
     \b
     batchwarden explain restartPolicy
     batchwarden explain activeDeadline --policy restricted
     """  # noqa: D301 - click takes \b for: do not wrap
-    from policies.catalog import page, rules
-
-    pages = [[page(rules()[name])] for name in names]
+    pages = [[_page(name)] for name in names]
     if policies or ready:
         from webhook.snapshots import PolicyFilesError
 
@@ -36,6 +34,17 @@ def command(names: tuple[str, ...], policies: tuple[Path, ...], ready: tuple[str
             click.echo(error, err=True)
             sys.exit(2)
     click.echo("\n\n".join("\n".join(lines) for lines in pages))
+
+
+def _page(name: str) -> str:
+    from policies.catalog import page, rules
+    from webhook.audit.runs.consequences import CONSEQUENCES
+
+    if name in rules():
+        return page(rules()[name])
+    about = CONSEQUENCES[name]
+    told = f"{name}  ({about.category}, severity {about.severity}; in reports of a cluster, whatever the policies)"
+    return f"{told}\n\n{about.summary}\n\n{about.why}"
 
 
 def _in_force(rule: str, paths: Iterable[Path], ready: Iterable[str]) -> Iterator[str]:
