@@ -8,6 +8,7 @@ from tests.cluster.chart import CHART, NAMESPACE, NOTHING, RELEASE, Helm
 from tests.cluster.kubectl import Kubectl, eventually
 
 WEBHOOK = "deployment/batchwarden-webhook"
+CONTROLLER = "deployment/batchwarden-controller"
 CONFIGURATIONS = "mutatingwebhookconfigurations,validatingwebhookconfigurations"
 VALUES = {"image": {"repository": "localhost/batchwarden", "tag": "dev", "pullPolicy": "Never"}}
 
@@ -26,11 +27,11 @@ class Release:
     helm: Helm
     kubectl: Kubectl
 
-    def install(self) -> None:
+    def install(self, values: Mapping[str, Any] = NOTHING) -> None:
         """Install it if it is not there, and wait until the webhook configurations are."""
         if self.helm.run("status", RELEASE, f"--namespace={NAMESPACE}").code:
             assert self.kubectl.apply(OWN_NAMESPACE).code == 0
-            self.upgrade("--wait", "--timeout=50s")
+            self.upgrade("--wait", "--timeout=50s", values=values)
         eventually(lambda: len(self.configurations()) == len(CONFIGURATIONS.split(",")), 30)
 
     def upgrade(self, *flags: str, values: Mapping[str, Any] = NOTHING) -> None:

@@ -15,7 +15,7 @@ PAUSE = "localhost/busybox:1"
 SOCKET = "/run/containerd/containerd.sock"
 CNI_PLUGINS = "/usr/lib/cni"  # where Debian's containernetworking-plugins has them
 
-# Beside those of the control plane without a node: what makes Pods run, and what takes them off a node.
+# Beside those of the control plane without a node: what makes Pods run, what counts them, and what takes them off.
 NODE_CONTROLLERS = (
     "clusterrole-aggregation-controller",
     "deployment-controller",
@@ -24,6 +24,7 @@ NODE_CONTROLLERS = (
     "node-lifecycle-controller",
     "pod-garbage-collector-controller",
     "replicaset-controller",
+    "resourcequota-controller",
     "root-ca-certificate-publisher-controller",
     "taint-eviction-controller",
 )
