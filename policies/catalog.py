@@ -32,7 +32,7 @@ def rules() -> Mapping[str, Rule[Any]]:
 
 def summary(rule: Rule[Any]) -> str:
     """Give the first sentence of the rule's page."""
-    return rule.doc.strip().partition("\n")[0]
+    return rule.doc.strip().partition("\n")[0].replace("``", "`")
 
 
 def text(rule: Rule[Any]) -> str:

@@ -21,7 +21,7 @@ def timing(
     schedule: str, zone: str = "", *, deadline: int | None = None, longest: int | None = None, suspended: bool = False
 ) -> Timing:
     took = None if longest is None else timedelta(seconds=longest)
-    return Timing(schedule, zone, suspended, deadline, History(finished=1, longest=took))
+    return Timing(schedule, zone, suspended, deadline, History(finished=1, active=2, longest=took))
 
 
 def filled(*timings: Timing, at: datetime = SATURDAY, zone: str = "UTC") -> Agenda:
@@ -174,3 +174,7 @@ def test_every_second_is_counted_without_going_through_them() -> None:
     found = day(timing("@every 1s", longest=5))
     assert found.starts[10:13] == (59, 60, 60)
     assert found.rows[0].overlaps == found.rows[0].runs - 1
+
+
+def test_runs_that_go_on_are_counted_whatever_the_schedule() -> None:
+    assert filled(timing(NIGHTLY), timing(NIGHTLY, suspended=True), timing("never")).active == 6

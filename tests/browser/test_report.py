@@ -56,6 +56,12 @@ def test_at_320_pixels_nothing_but_tables_scrolls_sideways(view: Open, name: str
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+@pytest.mark.parametrize("width", [320, 760, 1280])
+def test_no_label_of_a_card_breaks_within_a_word(view: Open, width: int) -> None:
+    label = view(viewport=ViewportSize(width=width, height=900)).locator(".tiles dt", has_text="Consequences")
+    assert label.evaluate("each => each.offsetHeight < 1.5 * parseFloat(getComputedStyle(each).lineHeight)")
+
+
 def test_the_dark_is_dark_and_the_light_is_light(view: Open) -> None:
     def brightness(page: Page) -> int:
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")

@@ -57,6 +57,7 @@ class _Known(NamedTuple):
 class Agenda:
     """Takes CronJobs one at a time; ``week`` and ``day`` tell of all of them, in the zone that is asked for.
 
+    ``active`` counts runs that go on at that moment, which are in neither.
     ``suspended``, ``unreadable`` (schedule or zone), ``left_out`` (beyond the bounds) and ``idle`` (no run in the
     week) count CronJobs, ``everies`` those of ``@every``, and ``zoneless`` those that leave the zone to the cluster's
     controller: UTC is taken there.
@@ -71,11 +72,12 @@ class Agenda:
         self._cells, self._minutes = _clock(self.start, zone, self.days[0])
         self._plans: dict[tuple[str, str], _Plan | None] = {}
         self._worst: list[_Known] = []
-        self._runs, self._overlapping = 0, 0
+        self._runs, self._overlapping, self.active = 0, 0, 0
         self.suspended, self.unreadable, self.left_out, self.everies, self.zoneless = 0, 0, 0, 0, 0
 
     def add(self, namespace: str, name: str, timing: Timing) -> None:
         """Take a CronJob into account."""
+        self.active += timing.history.active
         key = timing.schedule, timing.time_zone
         if timing.suspended:
             self.suspended += 1

@@ -33,7 +33,7 @@ def _about(rule: Rule[Any]) -> Mapping[str, Any]:
         "severity": rule.severity,
         "default": rule.defaults is not None,
         "since": rule.since,
-        "summary": summary(rule).replace("``", "`"),
+        "summary": summary(rule),
     }
 
 

@@ -8,8 +8,8 @@ from msgspec import Struct, field
 from webhook.audit.entries import Entry
 
 FULL: Final = 10
-COSTS: Final = {"high": 10, "medium": 3, "low": 1}
-"""Points that a finding costs, by its severity, whatever is done about it."""
+COSTS: Final = {"high": 5, "medium": 2, "low": 1}
+"""Points that a finding costs, by its severity, whatever is done about it: one alone never takes all."""
 SCALE: Final = (("A", 90), ("B", 80), ("C", 70), ("D", 60), ("E", 50), ("F", 0))
 MOST_CURES: Final = 5
 

@@ -37,7 +37,7 @@ class Group(Struct):
     outcomes: Counter[str] = field(default_factory=Counter)
 
 
-class Breach(Struct):
+class RuleCount(Struct):
     """How often a rule is broken, or how often something has come of objects."""
 
     rule: str
@@ -75,7 +75,7 @@ class Gathering:
         self.severities: dict[str, Counter[str]] = {severity: Counter() for severity in COSTS}
         self._namespaces: dict[str, Group] = {}
         self._owners: dict[str, Group] = {}
-        self._breaches: dict[tuple[bool, str], Breach] = {}
+        self._rule_counts: dict[tuple[bool, str], RuleCount] = {}
         self._heap: Heap = []
         self._room = MOST_FINDINGS
 
@@ -91,7 +91,7 @@ class Gathering:
         self.grade.add(cost)
         for groups, name in ((self._namespaces, found.namespace), (self._owners, found.owner)):
             self._group(groups.setdefault(name, Group(name)), told, cost)
-        self._breach(told)
+        self._count_rules(told)
         self.told += len(told)
         if found.timing is not None:
             self.cron_jobs += 1
@@ -121,9 +121,11 @@ class Gathering:
         return _worst(self._owners.values()) if self._owners.keys() - {""} else []
 
     @property
-    def breaches(self) -> list[Breach]:
+    def rule_counts(self) -> list[RuleCount]:
         """List the rules that are broken, then what has come of objects, the most frequent first."""
-        return sorted(self._breaches.values(), key=lambda each: (not each.is_rule, -each.outcomes.total(), each.rule))
+        return sorted(
+            self._rule_counts.values(), key=lambda each: (not each.is_rule, -each.outcomes.total(), each.rule)
+        )
 
     def _group(self, group: Group, told: Iterable[Result], cost: Counter[str]) -> None:
         group.objects += 1
@@ -132,17 +134,17 @@ class Gathering:
         group.grade.add(cost)
         group.outcomes.update(result.outcome for result in told)
 
-    def _breach(self, told: tuple[Result, ...]) -> None:
+    def _count_rules(self, told: tuple[Result, ...]) -> None:
         for result in told:
             key = result.evidence is None, result.rule
-            if key not in self._breaches:
-                self._breaches[key] = Breach(
+            if key not in self._rule_counts:
+                self._rule_counts[key] = RuleCount(
                     result.rule, _about(result), result.severity, result.category, is_rule=result.evidence is None
                 )
-            self._breaches[key].outcomes[result.outcome] += 1
+            self._rule_counts[key].outcomes[result.outcome] += 1
             self.severities[result.severity][result.outcome] += 1
         for key in {(result.evidence is None, result.rule) for result in told}:
-            self._breaches[key].objects += 1
+            self._rule_counts[key].objects += 1
 
     def _keep(self, shown: Shown) -> None:
         """Keep an object, and drop the least bad ones where there are too many findings; the later of two alike."""
@@ -162,4 +164,4 @@ def _about(result: Result) -> str:
         return CONSEQUENCES[result.rule].summary
     if result.rule == MANIFEST:
         return "The API server takes it as it is written."
-    return summary(rules()[result.rule])
+    return summary(rules()[result.rule]).replace("`", "")

@@ -27,8 +27,8 @@ def pieces(report: Report, zone: tzinfo) -> Iterator[str]:
 
 
 def _values(report: Report, gathering: model.Gathering, zone: tzinfo) -> dict[str, Any]:
-    around, shown, agenda = report.surroundings, gathering.shown, gathering.agenda
-    leaves = expiry.leaves(around.grants, report.at, zone)
+    around, shown, agenda = report.context, gathering.shown, gathering.agenda
+    expiries = expiry.by_end(around.grants, report.at, zone)
     denials = sorted(around.denials, key=lambda each: each.last, reverse=True)
     entries = [each.entry for each in shown]
     return {
@@ -38,9 +38,9 @@ def _values(report: Report, gathering: model.Gathering, zone: tzinfo) -> dict[st
         "grade": gathering.grade,
         "shown": shown,
         "numbers": {(each.kind, each.namespace, each.name): at for at, each in reversed([*enumerate(entries, 1)])},
-        "leaves": leaves,
-        "leaf_numbers": {(each.grant.namespace, each.grant.name): each.number for each in leaves},
-        "months": expiry.months(leaves, report.at.astimezone(zone).date()),
+        "expiries": expiries,
+        "expiry_numbers": {(each.grant.namespace, each.grant.name): each.number for each in expiries},
+        "months": expiry.months(expiries, report.at.astimezone(zone).date()),
         "denials": denials[:MOST_DENIALS],
         "more_denials": len(denials[MOST_DENIALS:]),
         "agenda": agenda,
@@ -69,6 +69,7 @@ def _environment() -> Environment:
         "model": model,
         "pictures": pictures,
         "timedelta": timedelta,
+        "counted": _counted,
         "outcomes": model.OUTCOMES,
     }
     environment.filters |= {"count": "{:,}".format, "span": _span, "iso": datetime.isoformat}
@@ -93,6 +94,10 @@ def _visible(value: object) -> object:
 
 def _escaped(char: str) -> str:
     return char.encode("unicode_escape").decode()
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _span(length: timedelta) -> str:

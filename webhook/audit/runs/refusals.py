@@ -82,6 +82,10 @@ def _by_quota(text: str, whose: str) -> Words | None:
     if verb == "failed":
         name, _, wanted = rest.partition(": ")
         return "refusedByQuota", f"ResourceQuota {quoted(name)} refuses its {whose}: {quoted(wanted)}", {"quota": name}
+    if verb == "status unknown for":
+        name, _, wanted = rest.partition(", resources: ")
+        statement = f"ResourceQuota {quoted(name)} has no status, so it refuses its {whose}: {quoted(wanted)}"
+        return "refusedByQuota", statement, {"quota": name}
     if text.startswith("insufficient quota to consume: "):
         return "refusedByQuota", f"no ResourceQuota allows its {whose}: {quoted(text)}", {}
     return None
