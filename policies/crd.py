@@ -26,6 +26,7 @@ POLICY: Final = (
     ("Action", "string", ".spec.action"),
     ("Rules", "string", ".status.rulesInForce"),
     ("Namespaces", "integer", ".status.namespaces"),
+    ("Violations", "integer", ".status.violations"),
     ("Ready", "string", f"{READY}.status"),
     AGE,
 )

@@ -22,6 +22,9 @@ def policy_status(policy: Policy, known: Known, before: PolicyStatus) -> PolicyS
     clauses = clauses_of(policy, 0)
     if known.covered is None:
         known = structs.replace(known, covered=_covered(known, before))
+    if known.crowded:  # then nothing is judged by it, and what was counted before is no more
+        known, before = structs.replace(known, violations=None), structs.replace(before, violations=None, rules=())
+    found, told = known.violations, {each.rule: each.violations for each in before.rules}
     ready = Saying(READY, "True", "InForce", "all of its rules are in force")
     if known.crowded:
         ready = Saying(READY, "False", "TooMany", CROWDED)
@@ -30,7 +33,8 @@ def policy_status(policy: Policy, known: Known, before: PolicyStatus) -> PolicyS
         rules_in_force=f"{0 if known.crowded else len(clauses)}/{len(clauses)}",
         namespaces=counted(known.namespaces, before.namespaces),
         workloads=counted(known.workloads, before.workloads),
-        rules=tuple(_rule(clause, known) for clause in clauses),
+        violations=counted(None if found is None else sum(found.values()), before.violations),
+        rules=tuple(_rule(clause, known, told.get(clause.rule.key)) for clause in clauses),
         conditions=conditions([ready, *_defaults(clauses, known)], known, before.conditions),
     )
 
@@ -72,8 +76,8 @@ def _covered(known: Known, before: PolicyStatus) -> bool | None:
     return {"True": True, "False": False}.get(said[0]) if said else None
 
 
-def _rule(clause: Clause, known: Known) -> RuleStatus:
-    active = None
+def _rule(clause: Clause, known: Known, before: int | None) -> RuleStatus:
+    active, found = None, known.violations
     if clause.writes:
         active = False if known.crowded or clause.action is Action.AUDIT else known.covered
     return RuleStatus(
@@ -81,6 +85,7 @@ def _rule(clause: Clause, known: Known) -> RuleStatus:
         in_force=not known.crowded,
         action=clause.action,
         defaults_active=active,
+        violations=counted(None if found is None else found.get(clause.rule.key, 0), before),
         message=CROWDED if known.crowded else None,
     )
 

@@ -5,7 +5,7 @@ by itself, such as a count or the days that are left, so that a status is writte
 ``conditions`` are Kubernetes' own: ``Condition`` in apimachinery pkg/apis/meta/v1/types.go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Annotated, Final, Literal, NamedTuple, TypeAlias
 
@@ -53,6 +53,7 @@ class RuleStatus(Struct, frozen=True, kw_only=True, rename="camel", omit_default
     in_force: Annotated[bool, Meta(description="Whether it is judged by.")]
     action: Annotated[Action | None, Meta(description="What is done about a finding.")] = None
     defaults_active: Annotated[bool | None, Meta(description="Whether its defaults are written, if any.")] = None
+    violations: Annotated[Number | None, Meta(description="How many findings it has, by the last scan.")] = None
     message: Annotated[Said | None, Meta(description="Why it is not in force.")] = None
 
 
@@ -75,6 +76,9 @@ class PolicyStatus(Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     rules_in_force: Annotated[Said | None, Meta(description="How many of its rules are, e.g. 18/18.")] = None
     namespaces: Annotated[Number | None, Meta(description="How many namespaces it selects.")] = None
     workloads: Annotated[Number | None, Meta(description="How many Jobs and CronJobs it selects.")] = None
+    violations: Annotated[
+        Number | None, Meta(description="How many findings there are by its rules, by the last scan.")
+    ] = None
     rules: RuleStatuses = ()
     conditions: Conditions = ()
 
@@ -100,14 +104,15 @@ class ExceptionStatus(Struct, frozen=True, kw_only=True, rename="camel", omit_de
 class Known(Struct, frozen=True, kw_only=True):
     """What is known of an object beside what is written in it; what nobody has counted yet, or knows, is None.
 
-    ``covered`` is whether the API server asks us for the defaults of a policy, ``crowded`` whether its namespace has
-    too many policies.
+    ``violations`` are of each rule of a policy, none of one that is not there. ``covered`` is whether the API server
+    asks us for the defaults of a policy, ``crowded`` whether its namespace has too many policies.
     """
 
     generation: int
     at: datetime
     namespaces: int | None = None
     workloads: int | None = None
+    violations: Mapping[str, int] | None = None
     crowded: bool = False
     covered: bool | None = None
 

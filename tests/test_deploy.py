@@ -16,7 +16,7 @@ from webhook.cli.controller import Craft
 from webhook.cli.serve import command
 from webhook.cluster.api import connect
 from webhook.cluster.assembly import Controller
-from webhook.cluster.denials.telling import EventObserver
+from webhook.cluster.denials.recorder import EventObserver
 from webhook.cluster.observe import WatchObserver
 from webhook.cluster.settings import ControllerSettings, Reports, read_settings
 

@@ -43,7 +43,8 @@ def test_every_make_target_and_option_that_is_named_exists() -> None:
     targets = set(re.findall(r"\bmake ([a-z0-9]+)\b", README))
     assert {"demo", "test"} <= targets
     assert [target for target in targets if not re.search(rf"^{target}: ", makefile, re.MULTILINE)] == []
-    source = "".join(file.read_text() for file in sorted((ROOT / "webhook" / "cli").glob("*.py")))
+    folders = (ROOT / "webhook", ROOT / "webhook" / "cli")
+    source = "".join(file.read_text() for folder in folders for file in sorted(folder.glob("*.py")))
     others = r"(?:helm|kubectl\s(?!batchwarden))[^`\n]*(?:\n[^`\n]*(?=`)|(?<=\\)\n[^\n]*)?"  # what they are told
     options = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", re.sub(others, "", README))) - {"--help"}
     assert [option for option in options if f'"{option}"' not in source] == []

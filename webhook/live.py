@@ -9,7 +9,9 @@ import click
 from policies.fields import lookup
 from policies.objects import Policy
 from policies.selection import Snapshot
-from webhook.audit.reports import Found
+from policies.workload import Workload
+from webhook.admission.message import printable
+from webhook.audit.reports import Found, Missing
 from webhook.audit.scan import Judge, LeftOut
 from webhook.files import Document, Unreadable
 from webhook.judging import By, collect_named
@@ -17,6 +19,7 @@ from webhook.reaching import NoAnswerError, in_words, refusal
 from webhook.text.places import Place
 
 if TYPE_CHECKING:
+    from webhook.cluster.api import ApiError
     from webhook.cluster.glance import Cluster, Glance
 
 NOWHERE: Final = Place(0, 0)
@@ -78,3 +81,27 @@ def judged(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
     """Judge each object as it stands there."""
     for document in documents(cluster):
         yield judge.judge_standing(document) if isinstance(document, Document) else document
+
+
+def standings(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
+    """Judge each object as it stands there, the Jobs of a CronJob with it, and tell what has come of it."""
+    from webhook.audit.survey import Ask, survey  # noqa: PLC0415 - files have no runs
+    from webhook.cluster.survey import WARNINGS, Reader  # noqa: PLC0415 - as above
+
+    refused: dict[str, Found] = {}
+
+    def spare(job: Workload) -> str:
+        return f"in exempt namespace {job.namespace}" if job.namespace in cluster.exempt else ""
+
+    def tell(name: str, error: "ApiError") -> None:
+        why = refusal(error)
+        unheard = f"What {name} tell of Pods that are refused and runs that are missed: {why}."
+        refused[name] = Missing(unheard) if name == WARNINGS else Unreadable(name, 0, 0, why)
+
+    def tell_broken(name: str, error: Exception) -> None:
+        why = f"an error in Batchwarden, please tell its makers: {error!r}"
+        refused[name] = Unreadable(printable(name), 0, 0, printable(why))
+
+    reader = Reader(cluster.api, cluster.namespace, cluster.wait, tell)
+    yield from survey(reader.lists(), Ask(judge, spare, tell_broken))
+    yield from refused.values()

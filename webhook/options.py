@@ -1,12 +1,16 @@
 """What options of the command line take: each refuses, in a sentence, what cannot be meant."""
 
 import re
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 from urllib.parse import urlsplit
 
 import click
 
 LAST_PORT: Final = 65535
+_SPANS: Final = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_AGO: Final = re.compile(r"([0-9]{1,4})([mhdw])")
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 # https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names
 _LABEL: Final = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -39,6 +43,46 @@ class Name(click.ParamType[str]):
             allowed = "at most 63 lower-case letters, digits and '-', first and last a letter or digit"
             self.fail(f"{value!r} is no name that Kubernetes takes here; allowed: {allowed}", param, ctx)
         return value
+
+
+class Since(click.ParamType[timedelta | datetime]):
+    """How long ago, such as ``7d`` or ``12h``, or when: a date, which begins in UTC, or a time with its zone."""
+
+    name = "WHEN"
+
+    def convert(
+        self, value: str | timedelta | datetime, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta | datetime:
+        """Read it."""
+        if not isinstance(value, str):
+            return value
+        if ago := _AGO.fullmatch(value):
+            return int(ago[1]) * _SPANS[ago[2]]
+        try:
+            at = datetime.fromisoformat(value)
+        except ValueError:
+            at = None
+        if at is None or (at.tzinfo is None and not _DATE.fullmatch(value)):
+            allowed = "how long ago (30m, 12h, 7d, 2w), a date (2026-11-01), or a time with its zone"
+            self.fail(f"{value!r} cannot be used; write {allowed}, e.g. 2026-11-01T08:00:00Z", param, ctx)
+        return at.replace(tzinfo=at.tzinfo or UTC)
+
+
+class Zone(click.ParamType[tzinfo]):
+    """A time zone by the name that Kubernetes knows it by."""
+
+    name = "ZONE"
+
+    def convert(self, value: str | tzinfo, param: click.Parameter | None, ctx: click.Context | None) -> tzinfo:
+        """Find it."""
+        from policies.cron import UnknownTimeZoneError, time_zone  # noqa: PLC0415 - so that others start fast
+
+        if isinstance(value, tzinfo):
+            return value
+        try:
+            return time_zone(value)
+        except UnknownTimeZoneError as error:
+            self.fail(str(error), param, ctx)
 
 
 class Url(click.ParamType[str]):

@@ -13,6 +13,7 @@ from tests.admission.reviews import JOB, UID, Raw, body, context, patched, reque
 from webhook.admission import review
 from webhook.admission.app import MAX_BODY, create_app, create_status_app
 from webhook.admission.observe import Log, Observer
+from webhook.admission.occurrences import Occurrence
 
 DOORS = ("/mutate", "/validate")
 JSON = "application/json"
@@ -25,7 +26,8 @@ class Server:
     def __init__(self) -> None:
         self.stream = io.BytesIO()
         self.observer = Observer(Log(self.stream))
-        self.client: FlaskClient = create_app(lambda *_: POLICIES, self.observer).test_client()
+        self.told: list[Occurrence] = []
+        self.client: FlaskClient = create_app(lambda *_: POLICIES, self.observer, self.told.append).test_client()
 
     def post(self, path: str, data: bytes, content_type: str | None = JSON) -> TestResponse:
         return self.client.post(path, data=data, content_type=content_type)
@@ -67,6 +69,13 @@ def test_both_doors_answer_reviews_as_an_api_server_sends_them(server: Server) -
         ("mutate", "defaulted"),
         ("validate", "denied"),
     ]
+    assert [(each.what, each.name) for each in server.told] == [("denied", "import")]
+
+
+def test_nobody_need_be_told(server: Server) -> None:
+    silent = create_app(lambda *_: POLICIES, server.observer).test_client()
+    asked = body(request(tweaked(sent(JOB), "spec.activeDeadlineSeconds", 5)))
+    assert silent.post("/validate", data=asked, content_type=JSON).get_json()["response"]["allowed"] is False
 
 
 NESTED = 100_000

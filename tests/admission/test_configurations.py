@@ -39,7 +39,7 @@ CONDITIONS = [
 ]
 COMMON = {
     "admissionReviewVersions": ["v1"],
-    "sideEffects": "None",
+    "sideEffects": "NoneOnDryRun",
     "timeoutSeconds": 5,
     "matchPolicy": "Equivalent",
     "namespaceSelector": {

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from webhook.audit import formats
 from webhook.audit.denials import Denial
-from webhook.audit.reports import Extent, Found, Grant, Report, Surroundings
+from webhook.audit.reports import Context, Found, Grant, Options, Report
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judge, Judged
@@ -138,15 +138,15 @@ def large(findings: int) -> list[Found]:
     return found
 
 
-def surroundings(title: str = "prod", **others: Any) -> Surroundings:
-    return Surroundings(
+def context(title: str = "prod", **others: Any) -> Context:
+    return Context(
         title, ("house",), **{"grants": GRANTS, "denials": (denial("jane"), denial(HOSTILE, "break-glass"))} | others
     )
 
 
-def page(found: Iterable[Found], around: Surroundings | None = None, zone: tzinfo = BERLIN, why_url: str = "") -> str:
+def page(found: Iterable[Found], around: Context | None = None, zone: tzinfo = BERLIN, why_url: str = "") -> str:
     """Write the page."""
     out = StringIO()
-    extent = Extent(surroundings() if around is None else around)._replace(zone=zone)
-    formats.writer("html")(Report(found, AT, None, why_url, extent), out)
+    options = Options(context() if around is None else around)._replace(zone=zone)
+    formats.writer("html")(Report(found, AT, None, why_url, options), out)
     return out.getvalue()

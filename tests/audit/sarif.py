@@ -28,10 +28,14 @@ LEVEL = {"enum": ["none", "note", "warning", "error"]}
 URI = {"type": "string", "format": "uri-reference", "pattern": r"^[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$"}
 MESSAGE = shape({"text": TEXT}, markdown=TEXT)
 REGION = shape({"startLine": {"type": "integer", "minimum": 1}, "startColumn": {"type": "integer", "minimum": 1}})
-LOCATION = shape(
-    {"physicalLocation": shape({"artifactLocation": shape({"uri": URI})}, region=REGION)},
-    logicalLocations=many(shape({"fullyQualifiedName": TEXT, "kind": TEXT})),
-)
+LOCATION = {
+    **shape(
+        {},
+        physicalLocation=shape({"artifactLocation": shape({"uri": URI})}, region=REGION),
+        logicalLocations=many(shape({"fullyQualifiedName": TEXT, "kind": TEXT}), 1),
+    ),
+    "minProperties": 1,  # what is in a cluster has no file
+}
 RULE = shape({"id": TEXT, "name": TEXT, "shortDescription": MESSAGE, "help": MESSAGE}, helpUri={**URI, "format": "uri"})
 SUPPRESSION = shape({"kind": {"enum": ["inSource", "external"]}}, status={"enum": ["accepted"]}, justification=TEXT)
 RESULT = shape(
@@ -44,10 +48,14 @@ RESULT = shape(
     },
     suppressions=many(SUPPRESSION),
 )
+INVOCATION = shape(
+    {"executionSuccessful": {"type": "boolean"}, "exitCode": {"type": "integer"}},
+    toolExecutionNotifications=many(shape({"level": LEVEL, "message": MESSAGE}), 1),
+)
 RUN = shape(
     {
         "tool": shape({"driver": shape({"name": TEXT, "version": TEXT, "rules": many(RULE)})}),
-        "invocations": many(shape({"executionSuccessful": {"type": "boolean"}, "exitCode": {"type": "integer"}})),
+        "invocations": many(INVOCATION),
         "results": many(RESULT),
         "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
     }

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -90,8 +91,10 @@ def written(form: str, found: list[Found], fail_on: Action | None = Action.DENY,
     return out.getvalue()
 
 
-def test_formats_are_found_by_their_files() -> None:
-    assert formats.names() == ["github", "json", "junit", "sarif", "text"]
+def test_each_format_is_offered_by_some_command() -> None:
+    files = {file.stem for file in Path(formats.__file__).parent.glob("*.py")}
+    assert {"__init__", *chain.from_iterable(formats.OFFERED.values())} == files
+    assert all(sorted(offered) == [*offered] for offered in formats.OFFERED.values())
 
 
 SOURCE = "deploy, all/50%&.yaml"
@@ -172,6 +175,7 @@ def test_json_tells_programs_all_of_it(found: list[Found]) -> None:
         "findings": {"Deny": 2, "Warn": 1, "Audit": 1},
         "excepted": 1,
         "failing": 2,
+        "consequences": {},
         "skipped": {"Service": 1, "without a kind": 1},
         "leftOut": {},
     }
@@ -181,10 +185,14 @@ def test_json_tells_programs_all_of_it(found: list[Found]) -> None:
         "rule": "activeDeadline",
         "action": "Deny",
         "failing": True,
+        "severity": "medium",
+        "category": "Reliability",
         "path": "spec.jobTemplate.spec.activeDeadlineSeconds",
         "line": 6,
         "column": 17,
         "message": "spec.jobTemplate.spec.activeDeadlineSeconds is missing; allowed: at most 9",
+        "found": "is missing",
+        "allowed": "at most 9",
         "why": '<Slow> & "costly".',
         "notLifted": [],
         "paste": ["activeDeadlineSeconds: 9"],
@@ -302,7 +310,7 @@ def test_what_could_not_be_read_counts_for_more(found: list[Found]) -> None:
     assert report.exit_code == 2
 
 
-@pytest.mark.parametrize("form", formats.names())
+@pytest.mark.parametrize("form", sorted({*chain.from_iterable(formats.OFFERED.values())}))
 def test_a_rule_that_crashes_is_told_in_each_format_and_is_no_success(form: str, found: list[Found]) -> None:
     judged = next(each for each in found if isinstance(each, Judged))
     failure = Failure(next(iter(judged.verdict.violations)).judgements[0].clause, ValueError("x"))

@@ -17,13 +17,13 @@ from tests.audit.pages import (
     FAILED,
     HOSTILE,
     TURNED,
+    context,
     cron_job,
     denial,
     everything,
     judge,
     page,
     standing,
-    surroundings,
 )
 from webhook.audit.html import expiry, pictures
 from webhook.audit.html.grade import Cure, Grade
@@ -132,7 +132,7 @@ def test_words_of_others_stay_words(whole: Reader) -> None:
 
 
 def test_what_turns_lines_around_or_cannot_be_shown_is_shown_as_an_escape() -> None:
-    text = page([Unreadable(TURNED, 0, 0, "gone \ud800")], surroundings(TURNED, denials=(denial(TURNED),)))
+    text = page([Unreadable(TURNED, 0, 0, "gone \ud800")], context(TURNED, denials=(denial(TURNED),)))
     assert {char for char in text if not char.isprintable()} == {"\n"}
     assert text.count("a\\u202eb\\x00c") == 4
     assert "gone \\ud800" in text
@@ -164,7 +164,7 @@ def test_findings_let_off_lead_to_their_exception(whole: Reader) -> None:
 
 
 def test_a_page_of_nothing_is_a_page() -> None:
-    said = Reader(page([], surroundings(denials=(), grants=(), missing=("Events could not be read.",)))).said
+    said = Reader(page([], context(denials=(), grants=(), missing=("Events could not be read.",)))).said
     for words in (
         "There was nothing to grade.",
         "No object loses any points.",
@@ -227,9 +227,9 @@ def grant(ends: datetime) -> Grant:
 def test_the_calendar_has_the_months_in_which_something_ends() -> None:
     end = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)  # in Berlin it is December
     past, soon, late = grant(AT - timedelta(days=40)), grant(end), grant(datetime(2028, 2, 29, tzinfo=UTC))
-    leaves = expiry.leaves([late, soon, past], AT, BERLIN)
-    assert [(each.number, each.days) for each in leaves] == [(1, -40), (2, 10), (3, 465)]
-    december, february = expiry.months(leaves, AT.date())
+    expiries = expiry.by_end([late, soon, past], AT, BERLIN)
+    assert [(each.number, each.days) for each in expiries] == [(1, -40), (2, 10), (3, 465)]
+    december, february = expiry.months(expiries, AT.date())
     assert (december.first, february.first) == (date(2026, 12, 1), date(2028, 2, 1))
     squares = [square for week in december.weeks for square in week if square]
     assert [square.day.day for square in squares] == list(range(1, 32))
@@ -237,9 +237,9 @@ def test_the_calendar_has_the_months_in_which_something_ends() -> None:
     assert [len(week) for week in february.weeks] == [7] * 5
 
 
-def test_the_calendar_has_a_year_of_leaves_at_most() -> None:
-    leaves = expiry.leaves([grant(AT + timedelta(days=31 * at)) for at in range(20)], AT, UTC)
-    assert len(expiry.months(leaves, AT.date())) == 12
+def test_the_calendar_has_a_year_at_most() -> None:
+    expiries = expiry.by_end([grant(AT + timedelta(days=31 * at)) for at in range(20)], AT, UTC)
+    assert len(expiry.months(expiries, AT.date())) == 12
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,18 @@
 """Measures and prints, as Markdown, the figures of the README; on loopback, and nothing is left behind.
 
-``make bench`` takes some ten minutes. BENCH_ROUNDS is how many rounds medians are taken of (3). With BENCH_QUICK set to
-anything it sends a twentieth, to see that all works: such figures mean nothing.
+``make bench`` takes some fifteen minutes. BENCH_ROUNDS is how many rounds medians are taken of (3); scans, which take
+the longest, are measured once. With BENCH_QUICK set to anything it sends a twentieth, and scans a hundredth, to see
+that all works: such figures mean nothing.
 """
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench import check, crds, report
+from tests.bench import check, crds, report, scan
 from tests.bench.admission import Programs, Sizes, bursts, measure
 from tests.bench.direct import engine_microseconds, record, reviews_per_second
 from tests.bench.objects import four, many
@@ -21,6 +23,7 @@ from tests.cluster.controlplane import sigterm_interrupts
 HERE = Path(__file__).parent
 QUICK = Sizes(alone=25, crowd=200, bursts=5, silent=100)
 DIRECT, DIRECT_QUICK = 3000, 150
+CRON_JOBS, CRON_JOBS_QUICK = (10_000, 100_000), (100, 1000)
 
 
 def main() -> int:
@@ -29,6 +32,7 @@ def main() -> int:
     sizes = QUICK if quick else Sizes()
     programs = Programs(built(HERE.parent / "cluster" / "build"), built(HERE / "build"))
     look(rounds)
+    scanning(CRON_JOBS_QUICK if quick else CRON_JOBS)
     print(f"Our CRDs cost the API server {crds.measure(programs.plane, rounds):.1f} MiB.\n", flush=True)
     wrong = through_the_api_server(programs, rounds, sizes)
     straight(programs, rounds, DIRECT_QUICK if quick else DIRECT)
@@ -41,6 +45,16 @@ def look(rounds: int) -> None:
     """Measure the command line over files, and print the table."""
     with TemporaryDirectory(prefix="bench-") as folder:
         print(f"{report.runs(check.measure(rounds, Path(folder)))}\n", flush=True)
+
+
+def scanning(sizes: Sequence[int]) -> None:
+    """Measure scans of clusters of these sizes, of the smallest in all ways, and print the table."""
+    found = {}
+    with TemporaryDirectory(prefix="bench-") as folder:
+        for cron_jobs in sizes:
+            say(f"scans: {cron_jobs:,} CronJobs")
+            found[cron_jobs] = scan.measure(cron_jobs, Path(folder), whole=cron_jobs == min(sizes))
+    print(f"{report.scans(found)}\n", flush=True)
 
 
 def built(script: Path) -> Path:

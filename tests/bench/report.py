@@ -8,6 +8,8 @@ from tests.bench.admission import IN_FLIGHT, Measured
 from tests.bench.check import Run
 from tests.bench.load import Figures
 from tests.bench.objects import KINDS
+from tests.bench.population import RUNS
+from tests.bench.scan import Scanned
 
 Round = Mapping[str, Mapping[str, Measured]]  # by row and object
 
@@ -68,6 +70,18 @@ def runs(found: Mapping[str, Run]) -> str:
     """Write what whole processes cost."""
     lines = [[name, f"{each.wall:.2f}", f"{each.cpu:.2f}", f"{each.peak:.0f}"] for name, each in found.items()]
     return table(["batchwarden"], ["seconds", "CPU s", "peak MiB"], lines)
+
+
+def scans(found: Mapping[int, Mapping[str, Run | Scanned]]) -> str:
+    """Write what looking at so many CronJobs takes, and at three times as many Jobs."""
+    lines = [
+        [name, f"{count:,}", f"{RUNS * count:,}", f"{each.wall:.1f}", f"{each.cpu:.1f}", f"{each.peak:.0f}"]
+        + ([f"{each.written:,.0f}", f"{each.paced:.0f}"] if isinstance(each, Scanned) else ["", ""])
+        for count, rows in found.items()
+        for name, each in rows.items()
+    ]
+    figures = ["CronJobs", "Jobs", "seconds", "CPU s", "peak MiB", "reports written", "pauses between, s"]
+    return table([""], figures, lines)
 
 
 def problems(rounds: Iterable[Round]) -> list[str]:

@@ -84,7 +84,8 @@ def cron_job(name: str, spec: Mapping[str, Any] | None = None, **metadata: Any) 
 
 def made_by(owner: str) -> Object:
     """Return metadata by which a CronJob controls a Job."""
-    return {"ownerReferences": [{"kind": "CronJob", "name": owner, "uid": "1", "controller": True}]}
+    reference = {"apiVersion": "batch/v1", "kind": "CronJob", "name": owner, "uid": "1", "controller": True}
+    return {"ownerReferences": [reference]}
 
 
 def forbidden(verb: str, resource: str, group: str, where: str) -> Answer:

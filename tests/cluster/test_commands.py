@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from tests.cluster.controlplane import ControlPlane
@@ -16,6 +17,7 @@ from tests.cluster.serving import COMMAND, ENVIRONMENT, ROOT
 from tests.cluster.workloads import await_job_of, cron_job, job
 from tests.policies.cases import API_VERSION
 
+SCHEMA = ROOT / "deploy" / "schema" / "report.json"
 CRDS = ROOT / "deploy" / "crds"
 RBAC = "rbac.authorization.k8s.io"
 MANY = 250  # over two pages
@@ -117,6 +119,21 @@ def test_who_may_view_a_namespace_may_have_it_judged(viewer: Kubectl) -> None:
     found = {finding["rule"] for each in told["objects"] for finding in each["findings"]}
     assert "resourceLimits" not in found  # the LimitRange gives one
     assert {"resourceRequests", "ttlAfterFinished"} & found
+
+
+def test_who_may_view_a_namespace_may_have_it_reported(viewer: Kubectl) -> None:
+    done = run(viewer, "report", "-n", viewer.namespace, "--since=1h", "--format=json")
+    assert (done.returncode, done.stderr) == (0, "")
+    told = json.loads(done.stdout)
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(told)
+    once, nightly = told["objects"]
+    assert (once["name"], nightly["name"], nightly["timing"]["suspended"]) == ("once", "nightly", True)
+    assert {each["rule"] for each in nightly["findings"]} == {"backoffLimit", "activeDeadline"}
+    assert nightly["timing"]["runs"]["active"] > 0
+    since, reports = told["missing"]
+    assert since.endswith("as --since asks.")
+    assert "there is no report of denials" in reports
+    assert run(viewer, "report", "-n", viewer.namespace, "--fail-on=deny", "--format=csv").returncode == 1
 
 
 def test_what_a_tenant_may_not_see_is_told_in_a_sentence(viewer: Kubectl, root: Kubectl) -> None:

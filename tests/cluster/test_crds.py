@@ -256,7 +256,7 @@ def test_an_exception_that_has_expired_is_taken_so_that_it_may_be_applied_again(
 def test_what_get_prints_reads_well(admin: Kubectl) -> None:
     ready = {"type": "Ready", "status": "True", "reason": "InForce", "message": "in force",
              "lastTransitionTime": "2026-11-21T09:00:00Z"}  # fmt: skip
-    said = {"rulesInForce": "1/1", "namespaces": 3, "conditions": [ready],
+    said = {"rulesInForce": "1/1", "namespaces": 3, "violations": 40, "conditions": [ready],
             "rules": [{"rule": "restartPolicy", "inForce": True, "action": "Warn"}]}  # fmt: skip
     for raw in (POLICY, LOCAL, EXCEPTION):
         assert admin.apply(raw).stderr == ""
@@ -265,12 +265,12 @@ def test_what_get_prints_reads_well(admin: Kubectl) -> None:
         assert patched.stderr == ""
     printed = admin.run("get", "cbp,bp,bpx").stdout
     assert [re.split(r"\s{2,}", line) for line in printed.splitlines() if line.startswith("NAME")] == [
-        ["NAME", "ACTION", "RULES", "NAMESPACES", "READY", "AGE"],
-        ["NAME", "ACTION", "RULES", "READY", "AGE"],
+        ["NAME", "ACTION", "RULES", "NAMESPACES", "VIOLATIONS", "READY", "AGE"],
+        ["NAME", "ACTION", "RULES", "VIOLATIONS", "READY", "AGE"],
         ["NAME", "OWNER", "EXPIRES", "STATE", "AGE"],
     ]
-    assert re.search(r"clusterbatchpolicy\S*/tried +Warn +1/1 +3 +True +\d+s", printed)
-    assert re.search(r"batchpolicy\S*/tried +Warn +1/1 +True +\d+s", printed)
+    assert re.search(r"clusterbatchpolicy\S*/tried +Warn +1/1 +3 +40 +True +\d+s", printed)
+    assert re.search(r"batchpolicy\S*/tried +Warn +1/1 +40 +True +\d+s", printed)
     assert re.search(r"/tried +data-platform@example.com +2027-02-15T00:00:00Z +Active +\d+s", printed)
     assert admin.run("get", "batchwarden", "--output=name").stdout.count("/tried") == len(RESOURCES)
 

@@ -160,9 +160,9 @@ def test_kubectl_get_tells_what_is_in_force(bench: Bench, admin: Kubectl) -> Non
     )
     bench.look()
     assert lines(admin, "cbp,bp,bpx") == [
-        ["NAME", "ACTION", "RULES", "NAMESPACES", "READY"],
+        ["NAME", "ACTION", "RULES", "NAMESPACES", "VIOLATIONS", "READY"],
         ["clusterbatchpolicy.batchwarden.io/house", "Deny", "2/2", "1", "True"],
-        ["NAME", "ACTION", "RULES", "READY"],
+        ["NAME", "ACTION", "RULES", "VIOLATIONS", "READY"],
         ["batchpolicy.batchwarden.io/own", "Warn", "2/2", "True"],
         ["NAME", "OWNER", "EXPIRES", "STATE"],
         *(

@@ -163,7 +163,7 @@ def test_a_report_goes_with_its_object_even_while_nobody_scans(site: Site) -> No
 def test_who_was_refused_is_told_by_a_report_and_by_the_command(site: Site) -> None:
     site.be_refused("bad")
     told = eventually(lambda: site.denials().get("bad", {}), 30)
-    assert told["message"] == "tenant was refused to create Job bad: backoffLimit (policy tidy)"
+    assert told["message"] == "tenant was not allowed to create Job bad: backoffLimit (policy tidy)"
     result = site.command("denials", "-n", TEAM)
     assert (result.code, result.stderr) == (0, "")
     (line,) = [line for line in result.stdout.splitlines() if f"{TEAM}/bad" in line]

@@ -90,6 +90,20 @@ def test_what_is_counted_stands_until_the_next_count() -> None:
     assert (status(before=before, namespaces=0, workloads=0).namespaces) == 0
 
 
+def test_violations_are_told_by_rule_and_stand_until_the_next_scan() -> None:
+    def told(found: PolicyStatus) -> tuple[int | None, dict[str, int | None]]:
+        return found.violations, {each.rule: each.violations for each in found.rules}
+
+    before = status(violations={"backoffLimit": 3})
+    assert told(before) == (3, {"backoffLimit": 3, "ttlAfterFinished": 0})
+    assert status(before=before) == before
+    assert told(status(before=before, violations={})) == (0, {"backoffLimit": 0, "ttlAfterFinished": 0})
+    for violations in (None, {"backoffLimit": 3}):  # of one too many in its namespace no scan tells
+        crowded = status(before=before, violations=violations, crowded=True)
+        assert told(crowded) == (None, {"backoffLimit": None, "ttlAfterFinished": None})
+    assert told(status()) == (None, {"backoffLimit": None, "ttlAfterFinished": None})
+
+
 def test_one_too_many_in_its_namespace_is_not_ready() -> None:
     found = status(PLAIN, crowded=True)
     assert found.rules_in_force == "0/1"

@@ -32,6 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         self.do_GET()
 
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
     def do_GET(self) -> None:
         url = urlsplit(self.path)
         self.server.asked.append((url.path, dict(parse_qsl(url.query))))

@@ -37,7 +37,12 @@ class Handler(BaseHTTPRequestHandler):
         self.write(urlsplit(self.path).path, self.body(), there=True)
 
     def do_PATCH(self) -> None:
-        self.do_PUT()
+        """Apply: what names no version is taken whatever is there."""
+        path, manifest = urlsplit(self.path).path, self.body()
+        held = self.server.objects.get(path)
+        if held and "resourceVersion" not in manifest["metadata"]:
+            manifest["metadata"]["resourceVersion"] = held["metadata"]["resourceVersion"]
+        self.write(path, manifest, there="resourceVersion" in manifest["metadata"])
 
     def write(self, path: str, manifest: Manifest, *, there: bool) -> None:
         with self.server.lock:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.watching.apiserver import Answer, ApiServer, api_server, namespace, page, status, whole
 from webhook.cluster.api import ApiError, decode_json
-from webhook.cluster.listing import MOST_WAIT, TRIES, Head, read_items, within
+from webhook.cluster.listing import Head, read_items, within
+from webhook.cluster.retry import MOST_WAIT, TRIES
 
 PATH = "/api/v1/namespaces"
 

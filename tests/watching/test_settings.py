@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 
 from certs.authority import create_authority, create_serving, reason_to_renew, reason_to_renew_authority
-from webhook.cluster.settings import LEAST_LIFE, Certificates, ServicePort, SettingsError, read_settings
+from webhook.cluster.settings import LEAST_LIFE, Certificates, Reports, ServicePort, SettingsError, read_settings
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 HEAD = "apiVersion: config.batchwarden.io/v1alpha1\nkind: ControllerSettings\n"
@@ -27,6 +27,7 @@ def test_what_is_left_out_has_a_sensible_value(tmp_path: Path) -> None:
     assert (settings.mutating.failure_policy, settings.validating.failure_policy) == ("Ignore", "Fail")
     assert settings.certificates == Certificates()
     assert settings.owner_cluster_role is None
+    assert settings.reports == Reports(api="auto", scan_seconds=600, max_reports=10_000, list_passes=False)
 
 
 def test_a_url_takes_the_place_of_the_service(tmp_path: Path) -> None:
@@ -55,6 +56,12 @@ def test_a_url_takes_the_place_of_the_service(tmp_path: Path) -> None:
         ),
         (f"{LEAST}certificates: {{caLifeSeconds: 2000}}\n", "caLifeSeconds is 2000; allowed: at least lifeSeconds"),
         (f"{LEAST}objectSelector: {{matchLabels: {{a: '-'}}}}\n", '"-" is not a label value'),
+        (
+            f"{LEAST}reports: {{api: kyverno.io}}\n",
+            'api is "kyverno.io"; allowed: auto, none, openreports.io or wgpolicyk8s.io',
+        ),
+        (f"{LEAST}reports: {{scanSeconds: 0}}\n", "scanSeconds is 0; allowed: a whole number, 1 to 86400"),
+        (f"{LEAST}reports: {{maxReports: 1000001}}\n", "maxReports is 1000001; allowed: a whole number, 0 to 1000000"),
         (f"{LEAST}---\n{LEAST}", "there are 2 documents in it; allowed: one ControllerSettings"),
         ("", "there are 0 documents in it"),
         ("kind: 'x", "settings.yaml:1:7: "),

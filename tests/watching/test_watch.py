@@ -185,6 +185,12 @@ def test_nobody_is_asked_without_a_pause_whatever_ends_at_once(server: ApiServer
     assert 0 not in [wait for wait, (asked,) in zip(run.waits[2:], run.asked("watch")[1:], strict=True) if asked]
 
 
+def test_of_a_list_so_many_of_each_namespace_are_kept(server: ApiServer) -> None:
+    kind = structs.replace(NAMESPACES, most=2)  # which are in none
+    run = Run(server, page([namespace("a"), namespace("b")], more="x"), page([namespace("c")]), kind=kind)
+    assert list(run.known) == ["a", "b"]
+
+
 def test_pages_that_went_stale_are_asked_for_in_one_piece(server: ApiServer) -> None:
     run = Run(server, page([namespace("a")], more="x"), status(410, "gone"), page([namespace("b")]), watch())
     assert list(run.known) == ["b"]

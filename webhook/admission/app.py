@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from webhook.admission import decide, review
 from webhook.admission.message import quoted
 from webhook.admission.observe import Observer
+from webhook.admission.occurrences import Occurrence, occurrence_of
 from webhook.admission.patience import Asking, UnknownNamespaceError
 
 MAX_BODY = 8 * 1024 * 1024  # bytes: an object of 1.5 MiB twice, with room
@@ -21,8 +22,11 @@ SENTENCES = {
 Door: TypeAlias = Callable[[review.AdmissionRequest, decide.Context], review.Decision]
 
 
-def create_app(context: Asking, observer: Observer) -> Flask:
-    """Make the application that the API server calls; ``context`` gives what decides a request."""
+def create_app(context: Asking, observer: Observer, record: Callable[[Occurrence], None] = lambda _: None) -> Flask:
+    """Make the application that the API server calls; ``context`` gives what decides a request.
+
+    ``record`` takes what leaves an Event; an answer waits for it, so it only takes note.
+    """
     app = Flask("batchwarden", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
@@ -31,6 +35,8 @@ def create_app(context: Asking, observer: Observer) -> Flask:
         asked = review.read(request.get_data(cache=False), request.content_type)
         decision = door(asked, context(asked, lambda: request.args.get("timeout", "")))
         observer.decided(webhook, asked, decision, perf_counter() - start)
+        if occurrence := occurrence_of(webhook, asked, decision):
+            record(occurrence)
         return Response(review.write(asked, decision), mimetype="application/json")
 
     @app.post("/mutate")

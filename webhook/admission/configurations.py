@@ -117,7 +117,7 @@ def _webhook(door: str, registration: Registration, settings: Settings) -> dict[
         "rules": [RULE],
         "clientConfig": registration.client_config.write(f"/{door}", settings.own_namespace),
         "admissionReviewVersions": ["v1"],
-        "sideEffects": "None",
+        "sideEffects": "NoneOnDryRun",  # a denial leaves an Event
         "timeoutSeconds": registration.timeout_seconds,
         "matchPolicy": "Equivalent",
         "namespaceSelector": _selector(

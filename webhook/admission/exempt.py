@@ -8,6 +8,8 @@ from policies.workload import KINDS
 from webhook.admission.review import AdmissionRequest
 from webhook.admission.settings import BREAK_GLASS_GROUP, Settings
 
+BREAK_GLASS = "break-glass"
+
 
 def exemption(request: AdmissionRequest, settings: Settings) -> str | None:
     """Say why a request is not judged; None where it is."""
@@ -19,7 +21,7 @@ def exemption(request: AdmissionRequest, settings: Settings) -> str | None:
     if settings.is_exempt(request.namespace):
         return "exempt namespace"
     if BREAK_GLASS_GROUP in request.user_info.groups:
-        return "break-glass"
+        return BREAK_GLASS
     if request.operation == "UPDATE":
         return _update(mapping(request.object), mapping(request.old_object))
     return _creation(request, settings)

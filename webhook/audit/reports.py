@@ -2,68 +2,19 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
+from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
-from policies.fields import mapping, render
-from policies.rule import STRENGTH, Action, Finding
-from policies.verdict import Skip, Violation
-from policies.workload import Workload
+from policies.fields import mapping
+from policies.rule import STRENGTH, Action
 from webhook.admission import message
 from webhook.audit.denials import Denial
-from webhook.audit.runs.consequences import Consequence
+from webhook.audit.entries import Entry, Owners, Result, tell
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judged, LeftOut
 from webhook.audit.standing import Standing
 from webhook.files import Document, Unreadable
-from webhook.text.places import Position
-
-MANIFEST: Final = "manifest"
-"""The name under which what no API server takes is told, beside the names of rules."""
-READABLE: Final = "readable"
-"""The name under which formats that know only rules tell what cannot be read."""
-
-
-class Result(NamedTuple):
-    """A finding: what is done about it, where it is, and what admission would say of it.
-
-    ``path`` is as Kubernetes writes it, ``place`` the same with list items under their names; ``policies`` and
-    ``contacts`` are those that decide, none where it is the API server; ``skip`` is the exception that lifts it.
-    """
-
-    rule: str
-    action: Action
-    path: str
-    place: str
-    position: Position
-    words: message.Words
-    policies: tuple[str, ...] = ()
-    contacts: tuple[str, ...] = ()
-    skip: Skip | None = None
-    severity: str = "high"
-    category: str = ""
-    found: str = ""
-    allowed: str = ""
-
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """Say all of it, a sentence or a line to paste in each line."""
-        words = self.words
-        why = words.why if self.skip is not None else f"{words.why} ({words.source})"
-        return (words.statement, why, *words.not_lifted, *words.paste)
-
-
-class Timing(NamedTuple):
-    """When a CronJob runs: its schedule and zone (empty: that of the cluster's controller), and what its runs took.
-
-    ``deadline`` is in seconds; None where nothing ends a run.
-    """
-
-    schedule: str
-    time_zone: str
-    suspended: bool
-    deadline: int | None
-    history: History
 
 
 class Grant(NamedTuple):
@@ -80,7 +31,7 @@ class Grant(NamedTuple):
     covers: int = 0
 
 
-class Surroundings(NamedTuple):
+class Context(NamedTuple):
     """What is told beside the objects: of which cluster or files, by which policies, who is let off, who was refused.
 
     ``missing`` says, a sentence each, what could not be learnt.
@@ -93,34 +44,54 @@ class Surroundings(NamedTuple):
     missing: tuple[str, ...] = ()
 
 
-class Entry(NamedTuple):
-    """An object that was judged; ``notes`` are the defaults that would be written, ``crashed`` the rules that broke.
+class Missing(NamedTuple):
+    """What could not be learnt, in a sentence; what else there is to tell is whole without it."""
 
-    Its source is empty, and its line 0, where it is from a cluster.
-    """
-
-    source: str
-    position: Position
-    kind: str
-    namespace: str
-    name: str
-    results: tuple[Result, ...]
-    notes: tuple[str, ...]
-    crashed: tuple[str, ...]
-    uid: str = ""
-    owner: str = ""
-    passed: int = 0
-    timing: Timing | None = None
-    consequences: tuple[Consequence, ...] = ()
-
-    @property
-    def title(self) -> str:
-        """Name the object."""
-        return f"{self.kind} {self.namespace}/{self.name}"
+    what: str
 
 
-Found: TypeAlias = Standing | Judged | Document | LeftOut | Unreadable
-"""What was judged, what is of another kind, what is not judged by itself, and what cannot be read."""
+SEVERITIES: Final = ("high", "medium", "low")
+
+
+class Grouping(StrEnum):
+    """By what findings can be put together."""
+
+    NAMESPACE = "namespace"
+    RULE = "rule"
+    OWNER = "owner"
+    SEVERITY = "severity"
+
+    def of(self, entry: Entry, result: Result) -> str:
+        """Name the group of a finding; empty where nobody is known to own the object."""
+        match self:
+            case Grouping.NAMESPACE:
+                return entry.namespace
+            case Grouping.RULE:
+                return result.rule
+            case Grouping.OWNER:
+                return entry.owner
+            case Grouping.SEVERITY:
+                return result.severity
+
+    def rank(self, group: str) -> tuple[int, str]:
+        """Give the place of a group among others: severities by weight, the rest by name."""
+        return (SEVERITIES.index(group) if self is Grouping.SEVERITY else 0, group)
+
+
+class Options(NamedTuple):
+    """What a report tells beside the objects, by what it is grouped, if it is, how owners are found, and its zone."""
+
+    context: Context = Context("")
+    group_by: Grouping | None = None
+    owners: Owners = Owners()
+    zone: tzinfo = UTC
+
+
+PLAIN: Final = Options()
+
+
+Found: TypeAlias = Standing | Judged | Document | LeftOut | Unreadable | Missing
+"""What was judged, is of another kind, is not judged by itself, cannot be read, or could not be learnt beside it."""
 
 
 class Report:
@@ -130,9 +101,14 @@ class Report:
     the names of rules.
     """
 
-    def __init__(self, found: Iterable[Found], at: datetime, fail_on: Action | None, why_url: str = "") -> None:
+    def __init__(
+        self, found: Iterable[Found], at: datetime, fail_on: Action | None, why_url: str = "", options: Options = PLAIN
+    ) -> None:
         self._found = found
         self._fail_on = fail_on
+        self._options = options
+        self._missing: dict[str, None] = {}
+        self._covers: Counter[tuple[str, str]] = Counter()
         self.at = at
         self.why_url = why_url
         self.objects = 0
@@ -140,31 +116,54 @@ class Report:
         self.rules: dict[str, None] = {}
         self.contacts: dict[str, None] = {}
         self.excepted, self.failing, self.unreadable, self.crashed = 0, 0, 0, 0
+        self.consequences: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
 
     def __iter__(self) -> Iterator[Entry | Unreadable]:
+        for found in self.pairs():
+            yield found if isinstance(found, Unreadable) else found[0]
+
+    def pairs(self) -> Iterator[tuple[Entry, Standing] | Unreadable]:
+        """Go through it as by iteration, for those who put what was judged into words of their own."""
         for found in self._found:
-            if isinstance(found, Judged):
-                entry = _entry(found)
-                self._count(entry)
-                yield entry
-            elif isinstance(found, Unreadable):
-                self.unreadable += 1
-                yield found
-            elif isinstance(found, Standing):
-                entry = _entry(found.judged)
-                self._count(entry)
-                yield entry
-            elif isinstance(found, LeftOut):
-                self.left_out[found.why] += 1
-            else:
-                self.skipped[_kind(found)] += 1
+            match found:
+                case Judged() | Standing():
+                    standing = Standing(found, History()) if isinstance(found, Judged) else found
+                    entry = tell(standing, self._options.owners)
+                    self._count(entry)
+                    yield entry, standing
+                case Unreadable():
+                    self.unreadable += 1
+                    yield found
+                case Missing():
+                    self._missing.setdefault(found.what)
+                case LeftOut():
+                    self.left_out[found.why] += 1
+                case Document():
+                    self.skipped[_kind(found)] += 1
+
+    @property
+    def group_by(self) -> Grouping | None:
+        """By what to group, if by anything."""
+        return self._options.group_by
+
+    @property
+    def zone(self) -> tzinfo:
+        """Give the zone in which people are told when things happen; programs read UTC."""
+        return self._options.zone
+
+    @property
+    def context(self) -> Context:
+        """Give what is told beside the objects; how many each exception lets off, and what is missing, at the end."""
+        found = self._options.context
+        grants = (each._replace(covers=self._covers[each.namespace, each.name]) for each in found.grants)
+        return found._replace(grants=tuple(grants), missing=(*found.missing, *self._missing))
 
     def fails(self, result: Result) -> bool:
-        """Whether a finding is one that should stop what comes next."""
-        weakest = self._fail_on
-        return weakest is not None and result.skip is None and STRENGTH[result.action] <= STRENGTH[weakest]
+        """Whether a finding is one that should stop what comes next; what has come of an object is none."""
+        weakest, is_open = self._fail_on, result.skip is None and result.evidence is None
+        return weakest is not None and is_open and STRENGTH[result.action] <= STRENGTH[weakest]
 
     @property
     def looked(self) -> bool:
@@ -184,6 +183,7 @@ class Report:
             f"{counted(self.objects, 'object')} checked",
             counted(sum(self.actions.values()), "finding") + (f" ({', '.join(found)})" if found else ""),
             f"{self.excepted} let off by exceptions" if self.excepted else "",
+            counted(self.consequences.total(), "consequence") if self.consequences else "",
             f"skipped: {listed(self.skipped)}" if self.skipped else "",
             f"left out: {listed(self.left_out)}" if self.left_out else "",
             f"{self.unreadable} could not be read" if self.unreadable else "",
@@ -194,14 +194,17 @@ class Report:
     def _count(self, entry: Entry) -> None:
         self.objects += 1
         self.crashed += len(entry.crashed)
+        self.consequences.update(each.kind for each in entry.consequences)
         for result in entry.results:
             if result.skip is not None:
-                self.excepted += 1
                 continue
             self.actions[result.action] += 1
             self.failing += self.fails(result)
             self.rules.setdefault(result.rule)
             self.contacts.update(dict.fromkeys(result.contacts))
+        metadata = [result.skip.exception.metadata for result in entry.results if result.skip is not None]
+        self.excepted += len(metadata)
+        self._covers.update({(each.namespace, each.name) for each in metadata})
 
 
 def listed(counts: Counter[str]) -> str:
@@ -217,54 +220,3 @@ def counted(number: int, noun: str) -> str:
 def _kind(document: Document) -> str:
     kind = mapping(document.value).get("kind")
     return message.quoted(kind) if isinstance(kind, str) and kind else "without a kind"
-
-
-def _entry(judged: Judged) -> Entry:
-    job, document = judged.result.job, judged.document
-    results = [
-        *(_fault(document, fault) for fault in judged.faults),
-        *(_result(document, job, violation) for violation in judged.verdict.violations),
-        *(_skip(document, job, skip) for skip in judged.verdict.skips),
-    ]
-    return Entry(
-        document.source,
-        document.position(()),
-        str(job.kind),
-        message.quoted(job.namespace),
-        message.quoted(job.name),
-        tuple(results),
-        tuple(message.written(each, done=False) for each in judged.result.written),
-        tuple(dict.fromkeys(failure.clause.rule.key for failure in judged.failures)),
-    )
-
-
-def _result(document: Document, job: Workload, violation: Violation) -> Result:
-    finding = violation.finding
-    strongest = [each.clause.policy for each in violation.judgements if each.action is violation.action]
-    return Result(
-        violation.rule,
-        violation.action,
-        message.printable(render(finding.path)),
-        violation.key[1],
-        document.position(finding.path),
-        message.Told(job, violation).words(),
-        tuple(dict.fromkeys(policy.name for policy in strongest)),
-        tuple(dict.fromkeys(message.printable(policy.contact) for policy in strongest if policy.contact)),
-    )
-
-
-def _fault(document: Document, fault: Finding) -> Result:
-    path = message.printable(render(fault.path))
-    statement = message.printable(f"{path} {message.quoted(fault.found)}; allowed: {fault.allowed}")
-    pasted = tuple(message.paste(path, value) for path, value in fault.fix.writes) if fault.fix else ()
-    words = message.Words(statement, fault.why, MANIFEST, (), pasted)
-    return Result(MANIFEST, Action.DENY, path, path, document.position(fault.path), words)
-
-
-def _skip(document: Document, job: Workload, skip: Skip) -> Result:
-    finding, exception, rule = skip.finding, skip.exception.spec, skip.clause.rule.key
-    path, policy = message.printable(render(finding.path)), skip.clause.policy
-    why = message.printable(f"{exception.reason} ({exception.owner}, until {exception.expires_at:%Y-%m-%d})")
-    words = message.Words(message.excepted(skip), why, f"{rule}, policy {policy.name}", (), ())
-    place, position = job.place(finding.path), document.position(finding.path)
-    return Result(rule, skip.clause.action, path, place, position, words, (policy.name,), skip=skip)

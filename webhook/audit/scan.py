@@ -16,6 +16,7 @@ from webhook.admission.cure import best_cure_first
 from webhook.audit.manifest import faults, kind_of
 from webhook.files import Document
 
+MADE: Final = "made by a CronJob"
 STORED: Final = Request()
 """How an object came that is read from a cluster: what wrote it last is not known, but by its managedFields."""
 
@@ -117,5 +118,6 @@ def not_judged(raw: dict[str, Any]) -> str:
     job = Workload(raw)
     if job.metadata.raw.get("deletionTimestamp") is not None:
         return "being deleted"
-    made = job.kind == "Job" and mapping(job.controller).get("kind") == "CronJob"
-    return "made by a CronJob" if made else ""
+    owner = mapping(job.controller)
+    made = job.kind == "Job" and owner.get("kind") == "CronJob" and str(owner.get("apiVersion")).startswith("batch/")
+    return MADE if made else ""

@@ -13,8 +13,8 @@ from policies.verdict import Defaulting
 from policies.workload import Workload
 from webhook.admission.message import Told
 from webhook.audit.cases import KIND, Came, Case, Found, Set, Suite, differences
+from webhook.audit.entries import MANIFEST
 from webhook.audit.manifest import kind_of
-from webhook.audit.reports import MANIFEST
 from webhook.audit.scan import Judge, Judged
 from webhook.files import Document, Unreadable, read_paths
 from webhook.snapshots import collect, ready, ready_names

@@ -11,6 +11,8 @@ import click
 COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "Look at manifests": {
         "check": "Judge Jobs and CronJobs, in files or where they run.",
+        "report": "Report on a cluster or on files: HTML, CSV, SARIF and more.",
+        "denials": "Say who was refused what at admission, and why.",
         "fix": "Write into files what the policies would write.",
         "schedule": "Say in words when a schedule fires, and what is odd about it.",
     },

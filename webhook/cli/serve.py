@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
+from socket import gethostname
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,15 +18,21 @@ from webhook.options import Address, Name, Url
 
 if TYPE_CHECKING:
     from webhook.admission.observe import Observer
+    from webhook.admission.occurrences import Occurrence
     from webhook.admission.patience import Knowing
 
 
 class Source(NamedTuple):
-    """Where policies come from: snapshots, what is not known yet, and what to run meanwhile, until ``stop``."""
+    """Where policies come from: snapshots, what is not known yet, and what to run meanwhile, until ``stop``.
+
+    ``record`` takes what leaves an Event, and ``finish`` waits a moment for it; with files there is none.
+    """
 
     knowing: "Knowing"
     missing: Callable[[], str]
     start: Callable[[Event], None]
+    record: Callable[["Occurrence"], None] = lambda _: None
+    finish: Callable[[], None] = lambda: None
 
 
 class SourceError(Exception):
@@ -101,13 +109,14 @@ def _serve(find: Callable[["Observer"], Source], settings: Settings, level: str,
         click.echo(str(error), err=True)
         return 1
     observer.watch(lambda: server.certificate_not_after)
-    app = create_app(patient(source.knowing, settings, lambda: datetime.now(UTC)), observer)
+    app = create_app(patient(source.knowing, settings, lambda: datetime.now(UTC)), observer, source.record)
     status = create_status_app(lambda: "draining" if server.draining else source.missing(), observer.scrape)
     source.start(stop)
     try:
         return server.run(app, status)
     finally:
         stop.set()
+        source.finish()
 
 
 def _files(paths: tuple[Path, ...], observer: "Observer") -> Source:
@@ -127,6 +136,7 @@ def _files(paths: tuple[Path, ...], observer: "Observer") -> Source:
 
 def _cluster(kubeconfig: Path | None, context: str | None, observer: "Observer") -> Source:
     from webhook.cluster.api import ConfigurationError, connect
+    from webhook.cluster.denials.recorder import EventObserver, EventRecorder, Replica
     from webhook.cluster.mirror import Mirror
     from webhook.cluster.observe import WatchObserver
     from webhook.cluster.watch import Pace
@@ -135,9 +145,14 @@ def _cluster(kubeconfig: Path | None, context: str | None, observer: "Observer")
         api = connect(kubeconfig, context)
     except ConfigurationError as error:
         raise SourceError(str(error)) from error
-    mirror = Mirror(api, WatchObserver(observer.registry, observer.log.write, time.monotonic), observer.loaded)
-    return Source(
-        mirror.knowing,
-        lambda: mirror.missing,
-        lambda stop: mirror.start(stop, Pace(stop.wait, time.monotonic, random.random)),  # noqa: S311 - only spreads load
-    )
+    write = observer.log.write
+    mirror = Mirror(api, WatchObserver(observer.registry, write, time.monotonic), observer.loaded)
+    replica, events = Replica(gethostname(), token_hex(8)), EventObserver(observer.registry, write)
+    recorder = EventRecorder(api, replica, events, time.monotonic)
+
+    def start(stop: Event) -> None:
+        pace = Pace(stop.wait, time.monotonic, random.random)  # noqa: S311 - only spreads load
+        mirror.start(stop, pace)
+        recorder.start(stop, pace)
+
+    return Source(mirror.knowing, lambda: mirror.missing, start, recorder.record, recorder.finish)

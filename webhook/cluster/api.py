@@ -123,6 +123,13 @@ class Api:
         query = {"fieldManager": MANAGER, "force": "true"}
         return self._write("PATCH", path, manifest, "application/apply-patch+yaml", query)
 
+    def delete(self, path: str, conditions: Mapping[str, str]) -> None:
+        """Delete an object that is still this one, by ``uid``, ``resourceVersion`` or both; else status CONFLICT.
+
+        Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#resource-deletion
+        """
+        self._write("DELETE", path, {"preconditions": {**conditions}})
+
     def _write(
         self, method: str, path: str, manifest: Manifest, form: str = JSON, query: Mapping[str, str] = EMPTY
     ) -> Manifest:  # 5 parameters beside self: what HTTP itself has

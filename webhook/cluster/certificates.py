@@ -85,11 +85,14 @@ class CertificateKeeper:
         step = self._craft.rotate(secrets, [settings.host], wanted, at)
         if step.place:
             self._observer.did(self.name, step.reason)
-            about = settings.namespace, secrets.name(step.place)
+            about = self._about(secrets.name(step.place))
             announce(self._api, about, ("Normal", "CertificateChanged", step.reason), at)
             return 0
         self._observer.found(self.name, step.reason)
         return min(MOST_SECONDS, max(LEAST_SECONDS, wanted.settle_seconds / 4))
+
+    def _about(self, secret: str) -> Mapping[str, str]:
+        return {"apiVersion": "v1", "kind": "Secret", "name": secret, "namespace": self._settings.namespace}
 
     def _notes(self, files: Files) -> Mapping[str, str]:
         """Say in annotations when the certificates of a Secret end, for those who may look at it."""
@@ -112,7 +115,7 @@ class CertificateKeeper:
                 self._observer.found(f"{self.name}: {name}", due[name])
         for name, text in due.items():
             if self._announced.get(name) != (text, at.date()):
-                about = self._settings.namespace, wanted.serving_secret
+                about = self._about(wanted.serving_secret)
                 announce(self._api, about, ("Warning", "CertificateEndsSoon", text), at)
                 self._announced[name] = text, at.date()
 

@@ -15,6 +15,7 @@ from webhook.cluster.api import CONFLICT, MANAGER, Api, ApiError, Manifest
 from webhook.cluster.listing import within
 
 EVENTS: Final = "/api/v1/events"
+NOWHERE: Final = "default"  # the namespace of Events about what is in none: ValidateEvent in pkg/apis/core/validation
 MOST_NAME: Final = 200  # characters of the object's name, of 253 that a name may have
 
 Said: TypeAlias = tuple[Literal["Normal", "Warning"], str, str]
@@ -30,7 +31,7 @@ def event(about: Mapping[str, str], said: Said, once: str, at: datetime) -> Mani
         "kind": "Event",
         "metadata": {
             "name": f"{about['name'][:MOST_NAME].rstrip('-.')}.{digest}",
-            "namespace": about["namespace"],
+            "namespace": about.get("namespace", NOWHERE),
         },
         "involvedObject": {**about},
         "type": kind,
@@ -44,13 +45,11 @@ def event(about: Mapping[str, str], said: Said, once: str, at: datetime) -> Mani
     }
 
 
-def announce(api: Api, secret: tuple[str, str], said: Said, at: datetime) -> None:
-    """Tell something of a Secret, given by namespace and name; the same is told once a day. Raises ApiError."""
-    namespace, name = secret
-    about = {"apiVersion": "v1", "kind": "Secret", "name": name, "namespace": namespace}
+def announce(api: Api, about: Mapping[str, str], said: Said, at: datetime) -> None:
+    """Tell something of an object, given as for ``event``; the same is told once a day. Raises ApiError."""
     once = " ".join((*said[1:], f"{at:%Y-%m-%d}"))
     try:
-        api.create(within(EVENTS, namespace), event(about, said, once, at))
+        api.create(within(EVENTS, about.get("namespace", NOWHERE)), event(about, said, once, at))
     except ApiError as error:
         if error.status != CONFLICT:
             raise

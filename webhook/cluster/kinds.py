@@ -1,5 +1,6 @@
 """Pure: what is watched, where it is, and what is kept of it; nothing that an object holds raises."""
 
+import sys
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -47,7 +48,7 @@ class Item(NamedTuple):
 class Kind(Struct, frozen=True):
     """A kind of object: its name, where it is, and what is kept of one; of ``bare`` ones only metadata is asked for.
 
-    ``query`` chooses some of them, e.g. by ``fieldSelector``.
+    ``query`` chooses some of them, e.g. by ``fieldSelector``; of what is listed ``most`` are kept of each namespace.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Kind(Struct, frozen=True):
     bare: bool = False
     key: Callable[[Meta], Hashable] = lambda meta: (meta.namespace, meta.name)
     query: dict[str, str] = {}
+    most: int = sys.maxsize
 
     def read(self, meta: Meta, raw: Raw) -> Item:
         """Read an object; where it cannot be used, that is its fault alone."""

@@ -9,16 +9,13 @@ from urllib.parse import quote
 
 from msgspec import Raw, Struct
 
-from webhook.cluster.api import JSON, Api, ApiError, ListMeta, Manifest, decode_json
+from webhook.cluster.api import EMPTY, JSON, Api, ApiError, ListMeta, Manifest, decode_json
 from webhook.cluster.kinds import WORKLOADS, Meta
+from webhook.cluster.retry import TRIES, retry
 
 PAGE: Final = 100  # objects: a tenant may fill each of them up with a quarter of a megabyte of annotations
 LIST_SECONDS: Final = 30.0  # of silence
 GONE: Final = 410
-BUSY: Final = frozenset({429, 503})  # answers that ask to come back
-TRIES: Final = 4
-LEAST_WAIT: Final = 1.0
-MOST_WAIT: Final = 10.0
 # https://kubernetes.io/docs/reference/using-api/api-concepts/#metadata-only-fetches
 METADATA: Final = f"{JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 METADATA_LIST: Final = f"{JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -31,9 +28,10 @@ class Head(Struct, frozen=True):
 
 
 class PageMeta(ListMeta, frozen=True, rename="camel", kw_only=True):
-    """What is said of a page: the moment that it is of, beside where the next one is."""
+    """What is said of a page: the moment that it is of, and how many objects come after it, where that is known."""
 
     resource_version: str
+    remaining_item_count: int = 0
 
 
 class Page(Struct, frozen=True):
@@ -54,16 +52,18 @@ def read_page(api: Api, path: str, query: Mapping[str, str], *, bare: bool = Fal
     return decode_json(api.read(path, query, METADATA_LIST if bare else JSON, LIST_SECONDS), Page)
 
 
-def read_items(api: Api, path: str, wait: Callable[[float], object], *, bare: bool = False) -> Iterator[Raw]:
-    """Go through a list once, however long; ``wait`` waits some seconds. Raises ApiError.
+def read_items(
+    api: Api, path: str, wait: Callable[[float], object], *, bare: bool = False, chosen: Mapping[str, str] = EMPTY
+) -> Iterator[Raw]:
+    """Go through a list once, however long, or through what is chosen by selectors. Raises ApiError.
 
     Where it takes so long that its pages go stale, the rest is that of a later moment: what was made or removed
     meanwhile may be missed, and nothing else.
     """
-    query, stale = {"limit": str(PAGE)}, 0
+    query, stale = {"limit": str(PAGE), **chosen}, 0
     while True:
         try:
-            page = _read_patiently(api, path, query, wait, bare=bare)
+            page = retry(lambda: read_page(api, path, query, bare=bare), wait)
         except ApiError as error:
             stale += 1
             if error.status != GONE or not error.more or stale == TRIES:
@@ -82,17 +82,3 @@ def read_heads(api: Api, kind: str, wait: Callable[[float], object], namespace: 
     """Go through the metadata of all Jobs, or all CronJobs, there. Raises ApiError."""
     for raw in read_items(api, within(WORKLOADS[kind], namespace), wait, bare=True):
         yield {**decode_json(raw, dict[str, Any]), "kind": kind}
-
-
-def _read_patiently(
-    api: Api, path: str, query: Mapping[str, str], wait: Callable[[float], object], *, bare: bool
-) -> Page:
-    """Ask again where the API server says that it has no time, and after as long as it asks for."""
-    for _ in range(TRIES - 1):
-        try:
-            return read_page(api, path, query, bare=bare)
-        except ApiError as error:
-            if error.status not in BUSY:
-                raise
-            wait(min(max(error.retry_after, LEAST_WAIT), MOST_WAIT))
-    return read_page(api, path, query, bare=bare)

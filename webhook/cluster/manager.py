@@ -31,11 +31,14 @@ class Manager:
         self._observer, self._clock, self._chance = observer, clock, chance
         self._keepers: dict[str, Keeper] = {}
         self._wakes: dict[str, Event] = {}
+        self._awaited: list[str] = []
         self._stopping = Event()
 
-    def add(self, keeper: Keeper) -> None:
-        """Take a keeper on, before the start."""
+    def add(self, keeper: Keeper, *, awaited: bool = True) -> None:
+        """Take a keeper on, before the start; one that is not ``awaited`` is not missed until it has done its work."""
         self._keepers[keeper.name], self._wakes[keeper.name] = keeper, Event()
+        if awaited:
+            self._awaited.append(keeper.name)
 
     def wake(self, *names: str) -> None:
         """Let keepers look again at once, all of them where none is named; who looks already, looks once more."""
@@ -54,8 +57,8 @@ class Manager:
 
     @property
     def missing(self) -> str:
-        """Say who has not done its work once; empty when all have."""
-        return ", ".join(name for name in self._keepers if name not in self._observer.kept_once)
+        """Say who has not done its work once of those that are awaited; empty when all have."""
+        return ", ".join(name for name in self._awaited if name not in self._observer.kept_once)
 
     def _tend(self, keeper: Keeper) -> None:
         """Let a keeper look, whenever it wants to or is woken; after a failure wait, whatever wakes it."""

@@ -12,9 +12,10 @@ from webhook.cluster.endpoints import find_endpoints, show_all
 from webhook.cluster.settings import ControllerSettings
 
 MUTATING: Final = "MutatingWebhookConfiguration"
+VALIDATING: Final = "ValidatingWebhookConfiguration"
 CONFIGURATIONS: Final = {
     MUTATING: "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-    "ValidatingWebhookConfiguration": "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+    VALIDATING: "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
 }
 ROLE_API: Final = "rbac.authorization.k8s.io/v1"
 ROLES: Final = f"/apis/{ROLE_API}/clusterroles"

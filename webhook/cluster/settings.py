@@ -71,6 +71,18 @@ class Certificates(_Strict, frozen=True):
             )
 
 
+class Reports(_Strict, frozen=True):
+    """Where what is found is written, how much of it, and how often is looked for it.
+
+    ``api`` auto is ``wgpolicyk8s.io`` where it is served, else ``openreports.io``, else none.
+    """
+
+    api: Literal["auto", "wgpolicyk8s.io", "openreports.io", "none"] = "auto"
+    scan_seconds: Annotated[int, Meta(ge=1, le=DAY)] = 600
+    max_reports: Annotated[int, Meta(ge=0, le=1_000_000)] = 10_000
+    list_passes: bool = False
+
+
 class ControllerSettings(_Strict, frozen=True):
     """What the controller is told; each value but the own namespace has a sensible one already."""
 
@@ -91,6 +103,7 @@ class ControllerSettings(_Strict, frozen=True):
     certificates: Certificates = Certificates()
     remind_seconds: Seconds = 14 * DAY
     status_seconds: Seconds = 60
+    reports: Reports = Reports()
 
     def __post_init__(self) -> None:
         """Raise ValueError where it is not clear by which way the webhook is reached."""

@@ -18,6 +18,7 @@ from policies.policy_status import faulty_policy_status, is_same, policy_status
 from policies.selection import NAME_LABEL, Near, Snapshot
 from policies.status import ExceptionStatus, Known, PolicyStatus
 from policies.strict import InvalidObjectError
+from webhook.audit.tally import Violations
 from webhook.cluster.api import Api
 from webhook.cluster.counting import Headcount
 from webhook.cluster.inventory import Entry, ObjectStatus, read_inventory
@@ -32,10 +33,14 @@ SOON_SECONDS: Final = 5.0  # until the count that is due after a change
 
 
 class Sources(NamedTuple):
-    """What is known elsewhere: the snapshot in force, and the one whose defaults the API server asks for, if any."""
+    """What is known elsewhere: the snapshot in force, and the one whose defaults the API server asks for, if any.
+
+    ``violations`` are those that the last scan has counted, by policy and rule; None before the first.
+    """
 
     snapshot: Callable[[], Snapshot | None]
     covered: Callable[[], Snapshot | None]
+    violations: Callable[[], Violations | None] = lambda: None
 
 
 class Scene(NamedTuple):
@@ -44,6 +49,7 @@ class Scene(NamedTuple):
     near: Near
     crowd: frozenset[str]
     covered: Mapping[Name, Policy] | None
+    violations: Violations | None
     census: Census | None
     ahead: timedelta
     at: datetime
@@ -69,10 +75,10 @@ class StatusKeeper:
 
     def keep(self, at: datetime) -> float:
         """Write what is due; raises ApiError where the API server is away or has no time."""
-        snapshot, covered = self._sources.snapshot(), self._sources.covered()
+        snapshot, covered, violations = self._sources.snapshot(), self._sources.covered(), self._sources.violations()
         if snapshot is None:
             return LOOK_SECONDS
-        seen = (snapshot.policies, snapshot.exceptions, covered)
+        seen = (snapshot.policies, snapshot.exceptions, covered, violations)
         if self._looked is None or not timedelta() <= at - self._looked < self._enough or self._seen != seen:
             self._enough = timedelta(seconds=self._look(snapshot, covered, at))
             self._looked, self._seen = at, seen
@@ -88,6 +94,7 @@ class StatusKeeper:
             near=Near(_in_force(entries, snapshot)),
             crowd=frozenset(crowd),
             covered=None if covered is None else {(each.namespace, each.name): each for each in covered.policies},
+            violations=self._sources.violations(),
             census=count.census,
             ahead=timedelta(seconds=settings.remind_seconds),
             at=at,
@@ -179,6 +186,7 @@ def _of_policy(entry: Entry, before: PolicyStatus, scene: Scene) -> PolicyStatus
         known,
         namespaces=census and census.namespaces.get(entry.name),
         workloads=census and census.selected.get(entry.name),
+        violations=None if scene.violations is None else scene.violations.get(entry.name),
         crowded="/".join(entry.name) in scene.crowd,
         covered=None if covered is None else is_same(policy, covered.get(entry.name)),
     )

@@ -11,7 +11,7 @@ from webhook.cluster.kinds import Item, Kind, Meta
 from webhook.cluster.material import CONFIGURATIONS, ROLES, SECRETS
 from webhook.cluster.observe import WatchObserver
 from webhook.cluster.settings import ControllerSettings
-from webhook.cluster.watch import ListWatch, Pace
+from webhook.cluster.watch import ListWatch, Pace, Sink
 
 
 class Trigger:
@@ -50,10 +50,10 @@ def kinds_for(settings: ControllerSettings) -> list[Kind]:
     return kinds
 
 
-def watch_all(kinds: Iterable[Kind], api: Api, trigger: Trigger, observer: WatchObserver, pace: Pace) -> None:
+def watch_all(kinds: Iterable[Kind], api: Api, sink: Sink, observer: WatchObserver, pace: Pace) -> None:
     """Watch these kinds until the pace says to stop."""
     for kind in kinds:
-        Thread(target=ListWatch(api, kind, trigger, observer, pace).run, daemon=True).start()
+        Thread(target=ListWatch(api, kind, sink, observer, pace).run, daemon=True).start()
 
 
 def _named(kind: str, path: str, name: str) -> Kind:

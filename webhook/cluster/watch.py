@@ -86,11 +86,15 @@ class ListWatch:
                 wait = self._recover(ApiError(OK, "error", f"an error in Batchwarden: {error!r}"), 0)
 
     def _list(self) -> None:
-        items: list[Item] = []
+        items, counts = list[Item](), Counter[str]()
         query = self._kind.query if self._whole else {**self._kind.query, "limit": str(PAGE)}
         while True:
             page = read_page(self._api, self._kind.path, query, bare=self._kind.bare)
-            items += [self._kind.read(decode_json(raw, Head).metadata, raw) for raw in page.items or ()]
+            for raw in page.items or ():
+                meta = decode_json(raw, Head).metadata
+                counts[meta.namespace] += 1
+                if counts[meta.namespace] <= self._kind.most:
+                    items.append(self._kind.read(meta, raw))
             self._observer.heard(self._kind.name)
             if not page.metadata.more:
                 break

@@ -216,7 +216,7 @@ def test_runs_add_up_in_any_order() -> None:
         (
             {"metadata": {"creationTimestamp": "2026-11-21T02:15:00Z"}, "message": "x" * 9999},
             "",
-            Event("", "x" * 2048, 1, START, ""),
+            Event("", "x" * 1024, 1, START, ""),
         ),
         (None, "", Event("", "", 1, EARLIEST, "")),
     ],
@@ -255,7 +255,7 @@ def test_a_count_is_read_or_absent(value: object, read: int | None) -> None:
         ),
         (
             'Error creating: pods "x" is forbidden: status unknown for quota: compute, resources: pods',
-            "its Pods cannot be created: status unknown for quota: compute, resources: pods",
+            "ResourceQuota compute has no status, so it refuses its Pods: pods",
         ),
         (
             'Error creating: Pod "nightly-29726055-0-x7k2p" is invalid: spec.containers[0].image: Required value',

@@ -1,24 +1,25 @@
-"""How a report is written down: one module per format, found because its file is there.
+"""How a report is written down: one module per format.
 
 Each has ``write(report, out)``, which goes through the report once and holds no more of it than the format must.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import TextIO, TypeAlias
+from typing import Final, TextIO, TypeAlias
 
 from webhook.audit.reports import Report
 
 Write: TypeAlias = Callable[[Report, TextIO], None]
 
 
-def names() -> list[str]:
-    """Name the formats."""
-    return sorted(module.name for module in iter_modules(__path__))
+OFFERED: Final[Mapping[str, tuple[str, ...]]] = {
+    "check": ("github", "json", "junit", "sarif", "text"),
+    "report": ("csv", "html", "json", "junit", "markdown", "openreports", "oscal", "policyreport", "sarif"),
+}
+"""Command to the formats that it offers, told here so that none need be loaded for the others to be known."""
 
 
 def writer(name: str) -> Write:

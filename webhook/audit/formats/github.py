@@ -8,8 +8,9 @@ from typing import Final, TextIO
 
 from policies.rule import Action
 from webhook.admission.message import unchecked
+from webhook.audit.entries import Entry
 from webhook.audit.formats import relative
-from webhook.audit.reports import Entry, Report
+from webhook.audit.reports import Report
 from webhook.files import Unreadable
 
 COMMANDS: Final = {Action.DENY: "error", Action.WARN: "warning", Action.AUDIT: "notice"}

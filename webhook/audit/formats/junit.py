@@ -4,8 +4,9 @@ from itertools import groupby
 from typing import TextIO
 
 from webhook.admission.message import unchecked
+from webhook.audit.entries import Entry, Result
 from webhook.audit.junit_xml import Case, case, suites
-from webhook.audit.reports import Entry, Report, Result, counted
+from webhook.audit.reports import Report, counted
 from webhook.files import Unreadable
 
 
@@ -30,7 +31,7 @@ def _unreadable(unreadable: Unreadable) -> Case:
 
 def _entry(entry: Entry, report: Report) -> Case:
     failing = [result for result in entry.results if report.fails(result)]
-    rest = [result for result in entry.results if not report.fails(result)]
+    rest = [result for result in entry.told if not report.fails(result)]
     beside = [f"{entry.title}: {line}" for line in [*map(_first, rest), *entry.notes]]
     crashed = list(unchecked(entry.crashed))
     if crashed:
@@ -42,6 +43,5 @@ def _entry(entry: Entry, report: Report) -> Case:
 
 
 def _first(result: Result) -> str:
-    action = result.action if result.skip is None else "skip"
     place = f"{result.position.line}:{result.position.column}: " if result.position.line else ""
-    return f"{place}{action} {result.lines[0]}"
+    return f"{place}{result.outcome} {result.lines[0]}"

@@ -5,7 +5,6 @@ Source: https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html
 
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from importlib.metadata import version
 from typing import Any, Final, TextIO
 from urllib.parse import quote
 
@@ -14,8 +13,10 @@ from msgspec import json
 from policies.catalog import parameters, rules, summary
 from policies.rule import Action, Rule
 from webhook.admission.message import unchecked
+from webhook.audit.entries import MANIFEST, READABLE, Entry, Result
 from webhook.audit.formats import relative
-from webhook.audit.reports import MANIFEST, READABLE, Entry, Report, Result
+from webhook.audit.reports import Report
+from webhook.audit.runs.consequences import CONSEQUENCES
 from webhook.files import Unreadable
 
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -37,15 +38,25 @@ def write(report: Report, out: TextIO) -> None:
             between = ","
     rest = {
         "columnKind": "unicodeCodePoints",
-        "tool": {"driver": _driver(report.why_url)},
-        "invocations": [{"executionSuccessful": report.looked, "exitCode": report.exit_code}],
+        "tool": {"driver": _driver(report)},
+        "invocations": [_invocation(report)],
     }
     out.write(f"\n], {json.encode(rest).decode()[1:]}]}}\n")
 
 
-def _driver(why_url: str) -> Mapping[str, Any]:
-    known = [_rule(key, summary(rule), _page(rule), why_url) for key, rule in rules().items()]
+def _invocation(report: Report) -> Mapping[str, Any]:
+    ran = {"executionSuccessful": report.looked, "exitCode": report.exit_code}
+    missing = [{"level": "warning", "message": {"text": text}} for text in report.context.missing]
+    return {**ran, "toolExecutionNotifications": missing} if missing else ran
+
+
+def _driver(report: Report) -> Mapping[str, Any]:
+    from importlib.metadata import version  # noqa: PLC0415 - slow to load, for whoever asks for another format
+
+    known = [_rule(key, summary(rule), _page(rule), report.why_url) for key, rule in rules().items()]
     known += [_rule(key, text, text, "") for key, text in OURS.items()]
+    come = {kind: about for kind, about in CONSEQUENCES.items() if kind in report.consequences}
+    known += [_rule(kind, about.summary, f"{about.summary}\n\n{about.why}", "") for kind, about in come.items()]
     return {"name": "Batchwarden", "version": version("batchwarden"), "rules": known}
 
 
@@ -73,18 +84,25 @@ def _unreadable(unreadable: Unreadable) -> Iterator[Mapping[str, Any]]:
 def _entry(entry: Entry) -> Iterator[Mapping[str, Any]]:
     for line in unchecked(entry.crashed):
         yield _told(READABLE, line, _location(entry.source, entry.position), [entry.source, entry.title])
-    for result in entry.results:
+    for result in entry.told:
         yield _result(entry, result)
 
 
 def _result(entry: Entry, result: Result) -> Mapping[str, Any]:
     location = _location(entry.source, result.position)
-    location["logicalLocations"] = [{"fullyQualifiedName": f"{entry.title} {result.path}", "kind": "object"}]
+    named = f"{entry.title} {result.path}".rstrip()
+    location["logicalLocations"] = [{"fullyQualifiedName": named, "kind": "object"}]
     identity = [_uri(entry.source), entry.title, result.place]
-    told = _told(result.rule, "\n".join(result.lines), location, identity) | {"level": LEVELS[result.action]}
+    told = _told(result.rule, "\n".join(result.lines), location, identity) | {"level": _level(result)}
     if result.skip is not None:
         told["suppressions"] = [{"kind": "external", "status": "accepted", "justification": result.words.why}]
     return told
+
+
+def _level(result: Result) -> str:
+    if result.evidence is None:
+        return LEVELS[result.action]
+    return "note" if result.severity == "low" else "warning"
 
 
 def _told(rule: str, text: str, location: Mapping[str, Any], identity: list[str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import click
 
 from policies.rule import Action
 from webhook.admission.message import printable, unchecked
-from webhook.audit.reports import MANIFEST, Entry, Report, Result
+from webhook.audit.entries import MANIFEST, Entry, Result
+from webhook.audit.reports import Report
 from webhook.files import Unreadable
 
 COLOURS = {Action.DENY: "red", Action.WARN: "yellow", Action.AUDIT: "cyan"}

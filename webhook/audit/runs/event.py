@@ -19,7 +19,7 @@ UNREADABLE: Final = frozenset({
 })  # fmt: skip
 TELLING: Final = frozenset({FAILED_CREATE, *MISSED, *UNREADABLE})
 """The reasons that matter here: Events of any other may be left out."""
-MOST_TEXT: Final = 2048  # characters: Events are kept for as long as their namespace is looked at
+MOST_TEXT: Final = 1024  # characters: Events are kept for as long as their namespace is looked at
 
 
 class Event(Struct, frozen=True, gc=False):
