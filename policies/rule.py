@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from math import inf
-from typing import Annotated, Any, ClassVar, Generic, Literal, NamedTuple, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar, get_args
 
 from msgspec import Meta, Struct, structs
 
@@ -16,6 +16,8 @@ from policies.quantity import ALLOWED, GRAMMAR
 from policies.workload import Amount, Field, Workload
 
 Kind: TypeAlias = Literal["Job", "CronJob"]
+Severity: TypeAlias = Literal["high", "medium", "low"]
+SEVERITIES: Final = get_args(Severity)
 Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -232,7 +234,7 @@ class Rule(Struct, Generic[P], frozen=True):
     defaults: Defaults[P] | None = None
     kinds: tuple[Kind, ...] = ("Job", "CronJob")
     category: str = "Hygiene"
-    severity: Literal["low", "medium", "high"] = "medium"
+    severity: Severity = "medium"
     since: str = "0.1"
     phase: Phase = Phase.REST
     stops_work: bool = False

@@ -11,18 +11,17 @@ from policies.objects import Policy
 from policies.selection import Snapshot
 from policies.workload import Workload
 from webhook.admission.message import printable
-from webhook.audit.reports import Found, Missing
+from webhook.audit.report import Found, Missing
 from webhook.audit.scan import Judge, LeftOut
 from webhook.files import Document, Unreadable
 from webhook.judging import By, collect_named
 from webhook.reaching import NoAnswerError, in_words, refusal
-from webhook.text.places import Place
+from webhook.text.places import NOWHERE
 
 if TYPE_CHECKING:
     from webhook.cluster.api import ApiError
     from webhook.cluster.glance import Cluster, Glance
 
-NOWHERE: Final = Place(0, 0)
 INSTALL: Final = "kubectl apply -f deploy/crds installs them"
 
 
@@ -86,7 +85,7 @@ def judged(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
 def standings(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
     """Judge each object as it stands there, the Jobs of a CronJob with it, and tell what has come of it."""
     from webhook.audit.survey import Ask, survey  # noqa: PLC0415 - files have no runs
-    from webhook.cluster.survey import WARNINGS, Reader  # noqa: PLC0415 - as above
+    from webhook.cluster.survey import WARNINGS, read_lists  # noqa: PLC0415 - as above
 
     refused: dict[str, Found] = {}
 
@@ -102,6 +101,6 @@ def standings(cluster: "Cluster", judge: Judge) -> Iterator[Found]:
         why = f"an error in Batchwarden, please tell its makers: {error!r}"
         refused[name] = Unreadable(printable(name), 0, 0, printable(why))
 
-    reader = Reader(cluster.api, cluster.namespace, cluster.wait, tell)
-    yield from survey(reader.lists(), Ask(judge, spare, tell_broken))
+    lists = read_lists(cluster.api, cluster.namespace, cluster.wait, tell)
+    yield from survey(lists, Ask(judge, spare, tell_broken))
     yield from refused.values()

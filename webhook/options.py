@@ -68,6 +68,14 @@ class Since(click.ParamType[timedelta | datetime]):
         return at.replace(tzinfo=at.tzinfo or UTC)
 
 
+def begin(since: timedelta | datetime | None, at: datetime) -> datetime | None:
+    """Say when that began which ``--since`` asks for; raise BadParameter where that is yet to come."""
+    begun = at - since if isinstance(since, timedelta) else since
+    if begun and begun > at:
+        raise click.BadParameter(f"{begun.isoformat()} is yet to come; name a time that has been", param_hint="--since")
+    return begun
+
+
 class Zone(click.ParamType[tzinfo]):
     """A time zone by the name that Kubernetes knows it by."""
 

@@ -12,7 +12,7 @@ import click
 from policies.rule import Action
 from webhook.audit import formats
 from webhook.audit.inputs import Inputs, Source, read
-from webhook.audit.reports import Found, Report
+from webhook.audit.report import Found, Report
 from webhook.audit.scan import Judge
 from webhook.files import Unreadable
 from webhook.judging import By, judged_by, open_judge

@@ -12,7 +12,7 @@ from webhook.audit import formats
 from webhook.audit.denials import Denial
 from webhook.audit.entries import Owners
 from webhook.audit.grants import grants
-from webhook.audit.reports import Context, Found, Grouping, Missing, Options, Report
+from webhook.audit.report import Context, Found, Grouping, Missing, Options, Report
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judge, Judged, LeftOut

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from webhook.audit import formats
 from webhook.audit.denials import Denial
-from webhook.audit.reports import Context, Found, Grant, Options, Report
+from webhook.audit.report import Context, Found, Grant, Options, Report
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judge, Judged

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from webhook.audit import agenda
-from webhook.audit.agenda import Agenda
-from webhook.audit.days import Day, Hour, Span, Week
 from webhook.audit.entries import Timing
+from webhook.audit.formats.html import agenda
+from webhook.audit.formats.html.agenda import Agenda
+from webhook.audit.formats.html.days import Day, Hour, Span, Week
 from webhook.audit.runs.history import History
 
 SATURDAY = datetime(2026, 11, 21, 14, 10, tzinfo=UTC)

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from msgspec import json, structs
 
-from webhook.audit.denial_report import COUNTED, FORGOTTEN, NAME, read_report, write_report
 from webhook.audit.denials import ANNOTATION, Denial, DenialEvent, Known, fold, read_event, write_event
-from webhook.audit.policy_report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi
+from webhook.audit.policy_reports.denials import COUNTED, FORGOTTEN, NAME, read_report, write_report
+from webhook.audit.policy_reports.report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi
 
 AT = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)

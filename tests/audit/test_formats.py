@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from io import StringIO
 from itertools import chain
 from pathlib import Path
-from xml.etree import ElementTree as ET
+from pkgutil import iter_modules
 
 import jsonschema
 import pytest
@@ -16,9 +16,9 @@ from msgspec import structs
 from policies.catalog import rules
 from policies.rule import Action
 from policies.verdict import Failure
-from tests.audit import sarif
+from tests.audit import junit, sarif
 from webhook.audit import formats
-from webhook.audit.reports import Found, Report
+from webhook.audit.report import Found, Report
 from webhook.audit.scan import Judge, Judged
 from webhook.files import Unreadable, read_paths
 from webhook.snapshots import collect
@@ -92,8 +92,7 @@ def written(form: str, found: list[Found], fail_on: Action | None = Action.DENY,
 
 
 def test_each_format_is_offered_by_some_command() -> None:
-    files = {file.stem for file in Path(formats.__file__).parent.glob("*.py")}
-    assert {"__init__", *chain.from_iterable(formats.OFFERED.values())} == files
+    assert {*chain.from_iterable(formats.OFFERED.values())} == {each.name for each in iter_modules(formats.__path__)}
     assert all(sorted(offered) == [*offered] for offered in formats.OFFERED.values())
 
 
@@ -256,12 +255,8 @@ def test_sarif_names_what_lies_elsewhere_and_a_file_as_a_whole() -> None:
     assert result["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "file:///elsewhere/a%20b.yaml"}}}]
 
 
-def parsed(text: str) -> ET.Element:
-    return ET.fromstring(text)  # noqa: S314 - our own
-
-
 def test_junit_has_a_suite_for_a_file_and_a_case_for_an_object(found: list[Found]) -> None:
-    root = parsed(written("junit", found))
+    root = junit.read(written("junit", found))
     (suite,) = root
     assert (root.tag, [part.tag for part in suite]) == (
         "testsuites", ["properties", "testcase", "testcase", "testcase", "system-out", "system-err"])  # fmt: skip
@@ -279,16 +274,16 @@ def test_junit_has_a_suite_for_a_file_and_a_case_for_an_object(found: list[Found
 
 
 def test_junit_fails_by_what_should_stop_the_pipeline(found: list[Found]) -> None:
-    (never,) = parsed(written("junit", found, None))
+    (never,) = junit.read(written("junit", found, None))
     assert never.attrib["failures"] == "0"
-    (audit,) = parsed(written("junit", found, Action.AUDIT))
+    (audit,) = junit.read(written("junit", found, Action.AUDIT))
     failure = audit.find("testcase/failure")
     assert failure is not None
     assert failure.attrib["message"] == "4 findings"
 
 
 def test_junit_replaces_what_xml_cannot_hold() -> None:
-    (suite,) = parsed(written("junit", [Unreadable("a\x00b", 0, 0, "c\x1bd")]))
+    (suite,) = junit.read(written("junit", [Unreadable("a\x00b", 0, 0, "c\x1bd")]))
     assert suite.attrib["name"] == "a\ufffdb"
 
 

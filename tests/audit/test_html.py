@@ -25,9 +25,9 @@ from tests.audit.pages import (
     page,
     standing,
 )
-from webhook.audit.html import expiry, pictures
-from webhook.audit.html.grade import Cure, Grade
-from webhook.audit.reports import Grant
+from webhook.audit.formats.html import expiry, pictures
+from webhook.audit.formats.html.grade import Cure, Grade
+from webhook.audit.report import Grant
 from webhook.files import Unreadable
 
 VOID = {"meta", "link", "br", "input", "img", "hr"}

@@ -8,7 +8,7 @@ import pytest
 from trestle.oscal.assessment_results import AssessmentResults
 
 from tests.audit.audited import everything, written
-from webhook.audit.reports import PLAIN, Found, Options
+from webhook.audit.report import PLAIN, Found, Options
 from webhook.files import Unreadable
 
 

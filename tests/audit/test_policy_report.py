@@ -17,9 +17,9 @@ from policies.selection import Snapshot
 from tests.audit.policy_reporter import Reading, read_as_policy_reporter, store
 from tests.policies.build import NOW, cluster, cron_job, exception, local, made_of, one_off
 from tests.policies.hostile import objects
-from webhook.audit import policy_report
-from webhook.audit.policy_report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi, Totals
-from webhook.audit.policy_results import ORDER
+from webhook.audit.policy_reports import report as policy_report
+from webhook.audit.policy_reports.report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi, Totals
+from webhook.audit.policy_reports.results import ORDER
 from webhook.audit.runs.consequences import CONSEQUENCES, Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judge, Judged

@@ -5,7 +5,6 @@ import json
 import re
 from io import StringIO
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -16,14 +15,14 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from policies.selection import Snapshot
-from tests.audit import sarif
+from tests.audit import junit, sarif
 from tests.audit.audited import DENIAL, HOUSE, UID, everything, metadata, options, standing, written
 from tests.conftest import ROOT
 from tests.policies.build import NOW, cron_job, one_off
 from webhook.audit.formats.csv import COLUMNS, FORMULA
 from webhook.audit.formats.markdown import MOST
-from webhook.audit.policy_report import OPENREPORTS, WGPOLICY, exported_report
-from webhook.audit.reports import PLAIN, Grouping
+from webhook.audit.policy_reports.report import OPENREPORTS, WGPOLICY, exported_report
+from webhook.audit.report import PLAIN, Grouping
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.scan import Judge, Judged
 from webhook.audit.standing import Standing
@@ -200,7 +199,7 @@ def test_sarif_tells_consequences_with_a_page_of_their_own() -> None:
 
 
 def test_junit_tells_consequences_beside_and_fails_by_none() -> None:
-    root = ET.fromstring(written("junit", everything())[0])  # noqa: S314 - our own
+    root = junit.read(written("junit", everything())[0])
     suite = root[0]
     assert (suite.attrib["name"], suite.attrib["failures"]) == ("namespace team-a", "0")
     assert "CronJob team-a/nightly: consequence its last run failed: BackoffLimitExceeded" in str(

@@ -8,10 +8,10 @@ import pytest
 from policies.fields import mapping
 from tests.audit.audited import FAILED, HOUSE, LONGER, standing, written
 from tests.policies.build import NOW, cron_job
-from webhook.audit.reports import PLAIN
+from webhook.audit.report import PLAIN
 from webhook.audit.runs.consequences import Consequence
-from webhook.audit.runs.values import stamp
 from webhook.audit.since import changed, recent
+from webhook.audit.values import stamp
 
 OLD, YOUNG = stamp(NOW - timedelta(days=30)), stamp(NOW - timedelta(hours=1))
 SINCE = NOW - timedelta(days=7)

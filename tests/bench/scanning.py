@@ -19,8 +19,8 @@ from prometheus_client import CollectorRegistry
 from webhook.cluster.api import connect
 from webhook.cluster.glance import Cluster
 from webhook.cluster.observe import KeeperObserver
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.reporting.scanner import Scanner
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.reports.scanner import Scanner
 from webhook.cluster.settings import ControllerSettings, Reports
 
 SELF = Path("/proc/self")

@@ -10,9 +10,10 @@ import pytest
 from tests.audit.test_denials import denial, event
 from tests.cli.clusters import NAMESPACE, Scene, forbidden
 from tests.watching.apiserver import Answer, ApiServer, page, status
-from webhook.audit.denial_report import write_report
-from webhook.audit.denials import Denial, Known, fold, moment, read_event
-from webhook.audit.policy_report import OPENREPORTS, WGPOLICY
+from webhook.audit.denials import Denial, Known, fold, read_event
+from webhook.audit.policy_reports.denials import write_report
+from webhook.audit.policy_reports.report import OPENREPORTS, WGPOLICY
+from webhook.audit.values import stamp
 
 EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
 WG = f"/apis/wgpolicyk8s.io/v1alpha2/namespaces/{NAMESPACE}/policyreports"
@@ -74,8 +75,8 @@ def test_programs_are_told_the_same(scene: Scene) -> None:
         "name": "import",
         "rules": ["backoffLimit", "imageTag"],
         "policies": ["house", "team-a/own"],
-        "first": moment(NOW - timedelta(minutes=5)),
-        "last": moment(NOW - timedelta(minutes=5)),
+        "first": stamp(NOW - timedelta(minutes=5)),
+        "last": stamp(NOW - timedelta(minutes=5)),
         "count": 3,
     }
 
@@ -125,6 +126,7 @@ def test_since_leaves_out_what_was_before(scene: Scene) -> None:
         scene.answers |= {WG: [told], EVENTS: [page([])]}
         assert [each["name"] for each in json.loads(scene.run(*ASKED, "--since", since, "-o", "json").stdout)] == names
     assert "in namespace team-a since 20" in scene.run(*ASKED, "--since", "1m").stdout
+    assert "is yet to come" in scene.run(*ASKED, "--since", "2099-01-01").stderr
 
 
 def test_all_namespaces(scene: Scene) -> None:

@@ -16,12 +16,13 @@ import pytest
 from click.testing import CliRunner, Result
 from trestle.oscal.assessment_results import AssessmentResults
 
+from tests.audit import junit
 from tests.cli.clusters import HOME, NAMESPACE, Scene, cron_job, forbidden, job, made_by, ours, retries
 from tests.cli.test_check import BAD, GOOD, LIMIT_RANGE, POLICY
 from tests.conftest import ROOT
 from tests.watching.apiserver import Answer, ApiServer, page, status
 from webhook.audit import formats
-from webhook.audit.runs.values import stamp
+from webhook.audit.values import stamp
 from webhook.cli import main
 
 SCHEMA = json.loads((ROOT / "deploy/schema/report.json").read_text())
@@ -237,6 +238,8 @@ def test_the_corpus_is_told_of_in_each_format(form: str, corpus: Path, tmp_path:
     assert "limits.memory is missing" in file.read_text()
     if form == "json":
         jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(file.read_text()))
+    if form == "junit":
+        junit.read(file.read_text())
     if form == "oscal":
         (result,) = AssessmentResults.oscal_read(file).results  # type: ignore[union-attr]
         assert len({each.uuid for each in result.observations}) == len(result.observations) > 0

@@ -17,9 +17,9 @@ from tests.cluster.registration import install, uninstall
 from tests.cluster.serving import COMMAND, ENVIRONMENT, Server
 from tests.cluster.workloads import cron_job, job
 from tests.policies.cases import API_VERSION
-from webhook.audit.denial_report import COUNTED, FORGOTTEN, NAME, write_report
 from webhook.audit.denials import MOST_COUNT, Denial, Known, fold, read_event, write_event
-from webhook.audit.policy_report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi
+from webhook.audit.policy_reports.denials import COUNTED, FORGOTTEN, NAME, write_report
+from webhook.audit.policy_reports.report import LEFT_OUT, MOST_BYTES, OPENREPORTS, WGPOLICY, ReportApi
 
 OWNER = {
     "apiVersion": "jobset.x-k8s.io/v1alpha2",

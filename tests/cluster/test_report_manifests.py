@@ -1,19 +1,31 @@
 """The API server takes our reports whole, by the CRDs that those who define them ship, and gives them back as sent."""
 
+import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
+from deploy.demo import EXAMPLES
 from policies.selection import Snapshot
 from tests.cluster.conftest import MakeNamespace
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.foreign import foreign_kinds
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import DRY_RUN, Kubectl
+from tests.cluster.serving import COMMAND, ENVIRONMENT
 from tests.cluster.workloads import cron_job
 from tests.policies.build import cluster, exception
-from webhook.audit.policy_report import OPENREPORTS, WGPOLICY, ReportApi, Totals, cluster_report, digest, policy_report
+from webhook.audit.policy_reports.report import (
+    OPENREPORTS,
+    WGPOLICY,
+    ReportApi,
+    Totals,
+    cluster_report,
+    digest,
+    policy_report,
+)
 from webhook.audit.runs.consequences import CONSEQUENCES, Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judge, Judged
@@ -80,3 +92,15 @@ def test_a_report_is_stored_as_it_was_sent(api: ReportApi, tenant: Kubectl) -> N
 def test_the_clusters_report_is_stored_as_it_was_sent(api: ReportApi, admin: Kubectl) -> None:
     sent = cluster_report(Totals(3, {"fail": 2}, {("timeZone", "fail"): 2}, {"noSuccess": 1}, left_out=1), api)
     assert read_back(admin, sent, api.cluster_plural) == sent
+
+
+@pytest.mark.parametrize("form", ["policyreport", "openreports"])
+def test_what_is_exported_of_files_is_taken_as_well(form: str, tenant: Kubectl) -> None:
+    command = [*COMMAND, "report", str(EXAMPLES), "--policy=restricted", f"--format={form}"]
+    exported = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True).stdout
+    manifests = list(yaml.safe_load_all(exported))
+    for each in manifests:
+        each["metadata"]["namespace"] = tenant.namespace
+    result = tenant.apply_server_side(manifests, DRY_RUN, "--validate=strict")
+    assert (result.code, result.stderr) == (0, "")
+    assert len(manifests) == len(result.stdout.splitlines()) > 1

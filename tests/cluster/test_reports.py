@@ -24,17 +24,17 @@ from tests.cluster.registration import install, uninstall
 from tests.cluster.workloads import TEMPLATE, cron_job, job
 from tests.policies.cases import API_VERSION
 from webhook.admission.observe import Log
-from webhook.audit.policy_report import MOST_BYTES, seal, skeleton
+from webhook.audit.policy_reports.report import MOST_BYTES, seal, skeleton
 from webhook.cluster.api import Api, connect
 from webhook.cluster.kinds import WORKLOADS
 from webhook.cluster.listing import within
 from webhook.cluster.mirror import Mirror
 from webhook.cluster.observe import KeeperObserver, WatchObserver
-from webhook.cluster.reporting.discovery import KNOWN
-from webhook.cluster.reporting.keeper import ReportKeeper
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.reporting.scanner import Scanner
-from webhook.cluster.reporting.writer import ReportWriter
+from webhook.cluster.reports.discovery import KNOWN
+from webhook.cluster.reports.keeper import ReportKeeper
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.reports.scanner import Scanner
+from webhook.cluster.reports.writer import ReportWriter
 from webhook.cluster.settings import ControllerSettings, Reports
 from webhook.cluster.statuses import Sources, StatusKeeper
 from webhook.cluster.watch import Pace

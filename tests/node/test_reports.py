@@ -17,7 +17,7 @@ from tests.cluster.serving import COMMAND, ENVIRONMENT
 from tests.node.node import Node
 from tests.node.release import CONTROLLER, Release
 from tests.node.workloads import MESSAGE, POLICY, cron_job, job, template
-from webhook.audit.denial_report import NAME as DENIALS
+from webhook.audit.policy_reports.denials import NAME as DENIALS
 
 TEAM, RESTRICTED, FULL = "team", "team-restricted", "team-full"
 LABELS = {"tests": "node"}  # what the policy of these tests selects

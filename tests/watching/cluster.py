@@ -1,16 +1,16 @@
 """A small real HTTP server that lists in pages, applies and deletes as an API server does, and refuses on demand."""
 
-import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any, Final
+from threading import Lock
+from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from kubernetes.client import Configuration
 
+from tests.watching.jsonhttp import JsonHandler, serving
 from webhook.cluster.api import Api, Manifest
 
 PATH: Final = re.compile(r"(/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/([^/]+))?(?:/([^/]+))?(?:/([^/]+))?")
@@ -18,7 +18,7 @@ Key = tuple[str, str, str, str]  # group and version, plural, namespace, name
 Refuse = Callable[[str, str], int]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler, BaseHTTPRequestHandler):
     """Reads and writes what the server keeps."""
 
     server: "ClusterServer"  # type: ignore[mutable-override]
@@ -83,21 +83,6 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self.answer(409 if held else 404, {"message": "another one"})
 
-    def body(self) -> Manifest:
-        manifest: Manifest = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        return manifest
-
-    def answer(self, code: int, body: Any) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
-
 
 def is_of_scan(manifest: Manifest) -> bool:
     """Tell whether a report is selected as one of the scan's."""
@@ -144,15 +129,6 @@ class ClusterServer(ThreadingHTTPServer):
         return self.objects[key]
 
 
-@contextmanager
-def cluster_server() -> Iterator[ClusterServer]:
+def cluster_server() -> AbstractContextManager[ClusterServer]:
     """Run one for the length of the context."""
-    server = ClusterServer()
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(ClusterServer())

@@ -1,22 +1,21 @@
 """A small real HTTP server that keeps objects as an API server does: versions, conflicts, and what was written."""
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
-from typing import Any
+from threading import Lock
 from urllib.parse import urlsplit
 
 from kubernetes.client import Configuration
 
+from tests.watching.jsonhttp import JsonHandler, serving
 from webhook.cluster.api import Api, Manifest
 
 TIME = "2030-01-01T00:00:00Z"
 Refuse = Callable[[str, Manifest], str]
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(JsonHandler, BaseHTTPRequestHandler):
     """Reads and writes what the server keeps."""
 
     server: "Storage"  # type: ignore[mutable-override]
@@ -55,21 +54,6 @@ class Handler(BaseHTTPRequestHandler):
             else:
                 self.answer(200, self.server.put(path, manifest))
 
-    def body(self) -> Manifest:
-        manifest: Manifest = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        return manifest
-
-    def answer(self, code: int, body: Any) -> None:
-        text = json.dumps(body).encode()
-        self.send_response(code)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text)
-
-    def log_message(self, *_: object) -> None:
-        """Be quiet."""
-
 
 class Storage(ThreadingHTTPServer):
     """Objects by their paths; ``refuse`` says why one is not valid."""
@@ -98,15 +82,6 @@ class Storage(ThreadingHTTPServer):
         return self.objects[path]
 
 
-@contextmanager
-def storage() -> Iterator[Storage]:
+def storage() -> AbstractContextManager[Storage]:
     """Run one for the length of the context."""
-    server = Storage()
-    thread = Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    return serving(Storage())

@@ -50,6 +50,13 @@ class Recorded:
             self.recorder.finish()
 
 
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often, and wait no second for who says nothing."""
+    monkeypatch.setattr(recorder, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(recorder, "FLUSH_SECONDS", 0.1)
+
+
 @pytest.fixture
 def cluster() -> Iterator[Storage]:
     with storage() as running:

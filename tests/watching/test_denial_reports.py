@@ -11,9 +11,9 @@ from tests.audit.test_denials import AT, denial, event
 from tests.watching.apiserver import Answer, api_server, cut, status, whole
 from tests.watching.storage import Storage, storage
 from tests.watching.watched import Watched
-from webhook.audit.denial_report import NAME, read_report
 from webhook.audit.denials import Denial
-from webhook.audit.policy_report import MOST_BYTES, WGPOLICY, ReportApi
+from webhook.audit.policy_reports.denials import NAME, read_report
+from webhook.audit.policy_reports.report import MOST_BYTES, WGPOLICY, ReportApi
 from webhook.cluster.api import Api, ApiError
 from webhook.cluster.denials import store as stores
 from webhook.cluster.denials.keeper import DenialKeeper, DenialObserver, Sources

@@ -9,6 +9,7 @@ import pytest
 
 from tests.watching.peers import HOST, authority, closed_port, leaf, peer
 from tests.watching.storage import storage
+from webhook.cluster import endpoints
 from webhook.cluster.endpoints import Answer, Endpoint, Handshake, find_endpoints, show_all, verify_all, why_not
 from webhook.cluster.settings import ControllerSettings
 
@@ -60,7 +61,8 @@ def test_what_is_served_is_shown_and_who_refuses_serves_nothing(served: Endpoint
     assert show_all([], HOST) == []
 
 
-def test_one_that_cannot_be_asked_leaves_it_unknown(served: Endpoint) -> None:
+def test_one_that_cannot_be_asked_leaves_it_unknown(served: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "CALL_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert show_all([served, Endpoint("127.0.0.1", silent.getsockname()[1])], HOST) is None
 

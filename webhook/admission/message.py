@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from policies.fields import KEYED, Origin, Path, lookup, mapping, render
+from policies.objects import Policy
 from policies.rule import Action
 from policies.verdict import Skip, Violation, Written
 from policies.workload import Workload
@@ -222,6 +223,11 @@ def printable(text: str) -> str:
 def quoted(text: str) -> str:
     """Quote what somebody else chose: on one line, and not at any length."""
     return cut(printable(text), MOST_QUOTED)
+
+
+def policy_name(policy: Policy) -> str:
+    """Name a policy, a tenant's after its namespace, as kyverno's ToPolicyReportResult does: it is no admin's."""
+    return f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
 
 
 def _container(job: Workload, path: Path) -> str:

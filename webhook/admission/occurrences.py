@@ -1,19 +1,20 @@
 """Pure: what a denial leaves behind: who was refused what, and by which rules and policies."""
 
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
 from policies.fields import lookup, mapping, sequence
-from policies.objects import Policy
 from policies.rule import Action
 from webhook.admission.exempt import BREAK_GLASS
-from webhook.admission.message import printable
+from webhook.admission.message import policy_name, printable
 from webhook.admission.review import AdmissionRequest, Decision
 
 MOST_TEXT: Final = 400  # characters of what somebody else chose: the longest name of a service account has 338
 MOST_NAMES: Final = 20  # policies
 GENERATED: Final = "*"  # in the place of what the API server will generate: no name holds it
+
+What: TypeAlias = Literal["denied", "break-glass"]
 
 
 class Owner(Struct, frozen=True, rename="camel"):
@@ -31,7 +32,7 @@ class Occurrence(Struct, frozen=True, kw_only=True):
     ``name`` ends in GENERATED where the API server generates it; ``uid`` is empty of what is created.
     """
 
-    what: Literal["denied", "break-glass"]
+    what: What
     user: str
     operation: str
     kind: str
@@ -53,7 +54,7 @@ def occurrence_of(webhook: str, request: AdmissionRequest, decision: Decision) -
         return None
     denied = [each for each in decision.violations if each.action is Action.DENY]
     strongest = (each for violation in denied for each in violation.judgements if each.action is Action.DENY)
-    policies = dict.fromkeys(_named(each.clause.policy) for each in strongest)
+    policies = dict.fromkeys(policy_name(each.clause.policy) for each in strongest)
     return Occurrence(
         what="break-glass" if broke_glass else "denied",
         user=_text(request.user_info.username),
@@ -81,11 +82,6 @@ def _owner(request: AdmissionRequest) -> Owner | None:
     if request.kind.kind != "Job" or found.get("kind") in (None, "CronJob"):
         return None
     return Owner(*(_text(found.get(key)) for key in ("apiVersion", "kind", "name", "uid")))
-
-
-def _named(policy: Policy) -> str:
-    """Name a policy, its namespace first if it has one: else a tenant's would count as the admin's."""
-    return f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - whatever stands there, which built-in validation has not yet seen

@@ -15,6 +15,8 @@ from msgspec import DecodeError, Meta, Struct, ValidationError, convert, json, s
 
 from policies.fields import lookup
 from webhook.admission.message import printable
+from webhook.admission.occurrences import What
+from webhook.audit.values import stamp
 
 COMPONENT: Final = "batchwarden-webhook"
 # Source: ToSelectableFields in k8s.io/kubernetes pkg/registry/core/event/strategy.go
@@ -26,15 +28,13 @@ MEMORY: Final = LIFE + timedelta(minutes=10)  # of what was counted: longer than
 MOST_KEPT: Final = 100  # denials of a namespace
 MOST_MARKS: Final = 200  # Events of a namespace that are remembered
 MOST_COUNT: Final = 2**31 - 1  # of an Event
-MOST_MESSAGE: Final = (
-    1024  # characters: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
-)
+# Characters: https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/
+MOST_MESSAGE: Final = 1024
 MARK: Final = 8  # characters of a digest: no two Events that are remembered in a namespace are likely to share one
 MINUTE: Final = 60
 
 Aware: TypeAlias = Annotated[datetime, Meta(tz=True)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_COUNT)]
-What: TypeAlias = Literal["denied", "break-glass"]
 Marks: TypeAlias = Mapping[str, tuple[int, int]]
 """An Event, by its mark, to how much of it was counted, and in which minute since 1970 it was last seen to happen."""
 
@@ -124,8 +124,8 @@ def write_event(denial: Denial, about: Mapping[str, str], name: str, instance: s
         "source": {"component": COMPONENT, "host": instance},
         "reportingComponent": COMPONENT,
         "reportingInstance": instance,
-        "firstTimestamp": moment(denial.first),
-        "lastTimestamp": moment(denial.last),
+        "firstTimestamp": stamp(denial.first),
+        "lastTimestamp": stamp(denial.last),
         "count": denial.count,
     }
 
@@ -181,11 +181,6 @@ def fold(known: Known, events: Iterable[DenialEvent], at: datetime) -> tuple[Kno
 def latest_first(denials: Iterable[Denial]) -> tuple[Denial, ...]:
     """Put them in order."""
     return tuple(sorted(denials, key=attrgetter("last", "count"), reverse=True))
-
-
-def moment(at: datetime) -> str:
-    """Write a time as Kubernetes does."""
-    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _minute(at: datetime) -> int:

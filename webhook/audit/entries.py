@@ -9,7 +9,6 @@ from policies.rule import Action, Finding
 from policies.verdict import Skip, Violation
 from policies.workload import Workload
 from webhook.admission import message
-from webhook.audit.policy_results import passes
 from webhook.audit.runs.consequences import CONSEQUENCES, Consequence
 from webhook.audit.runs.history import History
 from webhook.audit.scan import Judged
@@ -143,7 +142,7 @@ def tell(standing: Standing, owners: Owners) -> Entry:
         tuple(dict.fromkeys(failure.clause.rule.key for failure in judged.failures)),
         message.quoted(uid or ""),
         owners.of(job),
-        len(passes(judged)),
+        len(judged.passed),
         _timing(job, standing.history) if job.kind == "CronJob" else None,
         standing.consequences,
     )

@@ -8,7 +8,7 @@ from policies.objects import BatchPolicyException
 from policies.selection import Near, Snapshot
 from policies.status import ExceptionStatus, Known
 from webhook.admission.message import printable
-from webhook.audit.reports import Grant
+from webhook.audit.report import Grant
 
 AHEAD: Final = timedelta(days=14)  # of its end, within which an exception counts as expiring soon
 

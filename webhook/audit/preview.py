@@ -14,7 +14,7 @@ from policies.rule import STRENGTH, Action
 from policies.verdict import Defaulting, Key, Violation
 from policies.workload import Workload
 from webhook.admission import message
-from webhook.audit.reports import counted, listed
+from webhook.audit.report import counted, listed
 from webhook.audit.scan import Judge
 from webhook.files import Document
 

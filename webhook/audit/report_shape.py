@@ -1,11 +1,12 @@
 """Pure: the shape of a report as JSON, of which the schema is made; fields may be added, and none will vanish."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, json
 
 from policies.rule import Action
+from webhook.admission.occurrences import What
 
 TITLE: Final = "A report of batchwarden check or batchwarden report, as JSON"
 
@@ -131,7 +132,7 @@ class Grant(_Shape, frozen=True):
 class Denial(_Shape, frozen=True):
     """What one user was refused at admission, or what was let through without being judged."""
 
-    what: Literal["denied", "break-glass"]
+    what: What
     user: str
     operation: str
     kind: str

@@ -5,6 +5,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec import structs
 
+from policies.clauses import Clause
 from policies.defaulting import defaults
 from policies.engine import evaluate
 from policies.fields import Request, lookup, mapping
@@ -38,6 +39,15 @@ class Judged(NamedTuple):
     def failures(self) -> tuple[Failure, ...]:
         """Give the rules that crashed."""
         return (*self.result.failures, *self.verdict.failures)
+
+    @property
+    def passed(self) -> list[Clause]:
+        """List the clauses that concern such an object and found nothing."""
+        verdict, kind = self.verdict, self.result.job.kind
+        told = {judgement.clause for violation in verdict.violations for judgement in violation.judgements}
+        told |= {skip.clause for skip in verdict.skips} | {failure.clause for failure in self.failures}
+        asked = (clause for clause in self.result.selection.clauses.every if kind in clause.rule.kinds)
+        return [clause for clause in asked if clause not in told]
 
 
 class LeftOut(NamedTuple):

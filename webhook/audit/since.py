@@ -9,11 +9,11 @@ from policies.clauses import sort
 from policies.fields import mapping, sequence
 from policies.selection import NO_FACTS, Selection
 from policies.verdict import Defaulting, Verdict
-from webhook.audit.reports import Found
+from webhook.audit.report import Found
 from webhook.audit.runs.consequences import Consequence
-from webhook.audit.runs.values import latest, moment
 from webhook.audit.scan import Judged, LeftOut
 from webhook.audit.standing import Standing
+from webhook.audit.values import latest, moment
 
 UNASKED: Final = Selection(sort(()), NO_FACTS)
 STAMP: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")

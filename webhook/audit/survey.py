@@ -10,16 +10,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from policies.fields import lookup
 from policies.workload import Workload
+from webhook.audit.runs.engine import of_cron_job, of_job
 from webhook.audit.runs.event import TELLING, Event, read_event
 from webhook.audit.runs.history import History
-from webhook.audit.runs.looking import of_cron_job, of_job
 from webhook.audit.runs.run import read_run
 from webhook.audit.scan import MADE, Judge, Judged, LeftOut
 from webhook.audit.standing import Standing, stand
 from webhook.files import Document
-from webhook.text.places import Place
+from webhook.text.places import NOWHERE
 
-NOWHERE: Final = Place(0, 0)
 MOST_EVENTS: Final = 8  # of one object, the latest
 MOST_INVOLVED: Final = 5_000  # objects of one namespace: who may write Events there may write any number
 

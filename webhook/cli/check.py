@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from policies.rule import Action
-from webhook.audit.reports import Found, Report
+from webhook.audit.report import Found, Report
 from webhook.judging import By
 from webhook.reaching import Reach, open_cluster
 from webhook.reporting import EXIT_CODES, is_live, looked_into, open_files, weakest, write, written_as

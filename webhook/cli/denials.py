@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import click
 
-from webhook.audit.denials import Denial, moment
-from webhook.options import Since
+from webhook.audit.denials import Denial
+from webhook.audit.values import stamp
+from webhook.options import Since, begin
 from webhook.reaching import NoAnswerError, Reach, open_cluster, reached_by
 
 SOURCES: Final = 2  # reports and Events
@@ -31,13 +32,12 @@ def command(since: timedelta | datetime | None, form: str, **given: Any) -> None
     batchwarden denials -n team-a
     kubectl batchwarden denials -A --since 1h -o json
     """  # noqa: D301 - click takes \b for: do not wrap
-    from webhook.refusals import denials
+    from webhook.denials import denials
 
+    begun = begin(since, datetime.now(UTC))
     cluster = open_cluster(Reach(**given))
-    at = datetime.now(UTC)
     found, missing = denials(cluster)
-    begin = at - since if isinstance(since, timedelta) else since
-    told = [each for each in found if begin is None or each.last >= begin]
+    told = [each for each in found if begun is None or each.last >= begun]
     for each in missing:
         click.echo(f"Not known: {each}", err=True)
     if len(missing) == SOURCES:
@@ -50,7 +50,7 @@ def command(since: timedelta | datetime | None, form: str, **given: Any) -> None
         click.echo("\n".join(_lines([COLUMNS, *(tuple(map(_cut, _row(each))) for each in told)])))
     else:
         where = f"namespace {cluster.namespace}" if cluster.namespace else "any namespace"
-        ago = f" since {moment(begin)}" if begin else ""
+        ago = f" since {stamp(begun)}" if begun else ""
         click.echo(f"Nobody was refused anything in {where}{ago}, as far as is known.")
 
 

@@ -85,7 +85,7 @@ def command(target: tuple[str, str] | None, file: str | None, **given: Any) -> N
 def _get(target: tuple[str, str], cluster: "Cluster") -> "Document":
     """Read the object as it is in the cluster."""
     from webhook.files import Document
-    from webhook.live import NOWHERE
+    from webhook.text.places import NOWHERE
 
     kind, name = target
     with in_words():

@@ -3,22 +3,22 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
 
+from webhook.admission.message import policy_name
 from webhook.audit.denials import Denial
 from webhook.audit.entries import OWNER_LABELS, Owners
 from webhook.audit.grants import grants
-from webhook.audit.policy_results import named
-from webhook.audit.reports import Context, Found, Grouping, Options, Report
+from webhook.audit.report import Context, Found, Grouping, Options, Report
 from webhook.audit.scan import Judge
 from webhook.files import legible
 from webhook.judging import By
-from webhook.options import Since, Zone
+from webhook.options import Since, Zone, begin
 from webhook.reaching import Reach, open_cluster
 from webhook.reporting import EXIT_CODES, NEVER, is_live, looked_into, open_files, weakest, write, written_as
 from webhook.snapshots import PolicyFilesError
@@ -36,7 +36,11 @@ class Looked(NamedTuple):
 
 @click.command(epilog=f"Exit code: {EXIT_CODES} Consequences and exceptions fail nothing.")
 @looked_into
-@click.option("--group-by", type=click.Choice([each.value for each in Grouping]), help="How findings are put together.")
+@click.option(
+    "--group-by",
+    type=click.Choice([each.value for each in Grouping]),
+    help="How csv and markdown put findings together; html does so by all of these.",
+)
 @click.option(
     "--owner-label",
     "owner_labels",
@@ -74,7 +78,7 @@ def command(paths: tuple[str, ...], form: str, output: Path | None, **given: Any
     at = datetime.now(UTC)
     reach = Reach(**{name: given[name] for name in Reach._fields})
     by = By(**{name: given[name] for name in By._fields})
-    live, since = is_live(paths, reach), _since(given["since"], at)
+    live, since = is_live(paths, reach), begin(given["since"], at)
     if since and not live:
         raise click.UsageError("--since is for a cluster: files do not tell when they changed; leave it out")
     try:
@@ -93,13 +97,6 @@ def command(paths: tuple[str, ...], form: str, output: Path | None, **given: Any
     sys.exit(report.exit_code)
 
 
-def _since(given: timedelta | datetime | None, at: datetime) -> datetime | None:
-    since = at - given if isinstance(given, timedelta) else given
-    if since and since > at:
-        raise click.BadParameter(f"{since.isoformat()} is yet to come; name a time that has been", param_hint="--since")
-    return since
-
-
 @contextmanager
 def _files(paths: tuple[str, ...], by: By, at: datetime, output: Path | None) -> Iterator[Looked]:
     with open_files(paths, by, at, output) as (judge, found):
@@ -109,8 +106,8 @@ def _files(paths: tuple[str, ...], by: By, at: datetime, output: Path | None) ->
 @contextmanager
 def _live(reach: Reach, by: By, at: datetime, since: datetime | None) -> Iterator[Looked]:
     from webhook.audit.since import recent
+    from webhook.denials import denials
     from webhook.live import open_live_judge, standings
-    from webhook.refusals import denials
 
     cluster = open_cluster(reach)
     judge, faults = open_live_judge(cluster, by, at)
@@ -126,5 +123,5 @@ def _live(reach: Reach, by: By, at: datetime, since: datetime | None) -> Iterato
 
 def _context(looked: Looked, at: datetime) -> Context:
     snapshot = looked.judge.snapshot
-    names = tuple(map(named, snapshot.policies))
+    names = tuple(map(policy_name, snapshot.policies))
     return Context(looked.title, names, grants(snapshot, at), looked.denials, looked.missing)

@@ -12,7 +12,7 @@ import click
 
 from webhook.admission.message import printable
 from webhook.audit.cases import KIND
-from webhook.audit.reports import counted
+from webhook.audit.report import counted
 from webhook.audit.trial import Outcome, run_cases
 from webhook.files import Unreadable, legible
 from webhook.snapshots import PolicyFilesError

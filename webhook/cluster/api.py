@@ -31,6 +31,7 @@ DONE: Final = (OK, 201)  # 201 where an object was made
 FORBIDDEN: Final = 403
 NOT_FOUND: Final = 404
 CONFLICT: Final = 409
+UNAVAILABLE: Final = 503
 SILENT: Final = "silent"
 GARBAGE: Final = "garbage"
 HOME: Final = "default"  # where kubectl looks if nothing names another namespace

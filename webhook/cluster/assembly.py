@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest
 
 from policies.selection import Snapshot
-from webhook.audit.policy_report import ReportApi
+from webhook.audit.policy_reports.report import ReportApi
 from webhook.cluster.api import Api
 from webhook.cluster.certificates import CertificateKeeper, Craft
 from webhook.cluster.denials.keeper import DenialKeeper, DenialObserver
@@ -20,10 +20,10 @@ from webhook.cluster.manager import Manager
 from webhook.cluster.mirror import Mirror
 from webhook.cluster.observe import KeeperObserver, WatchObserver
 from webhook.cluster.registrations import RegistrationKeeper
-from webhook.cluster.reporting.discovery import choose, served
-from webhook.cluster.reporting.keeper import ReportKeeper
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.reporting.scanner import Scanner
+from webhook.cluster.reports.discovery import choose, served
+from webhook.cluster.reports.keeper import ReportKeeper
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.reports.scanner import Scanner
 from webhook.cluster.settings import ControllerSettings
 from webhook.cluster.statuses import Sources, StatusKeeper
 from webhook.cluster.triggers import Trigger, kinds_for, watch_all

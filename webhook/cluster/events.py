@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Final, Literal, TypeAlias
 
+from webhook.audit.values import stamp
 from webhook.cluster.api import CONFLICT, MANAGER, Api, ApiError, Manifest
 from webhook.cluster.listing import within
 
@@ -25,7 +26,7 @@ Said: TypeAlias = tuple[Literal["Normal", "Warning"], str, str]
 def event(about: Mapping[str, str], said: Said, once: str, at: datetime) -> Manifest:
     """Write an Event about an object, given as ``involvedObject``; there is one of the same text ``once``."""
     kind, reason, message = said
-    moment, digest = f"{at:%Y-%m-%dT%H:%M:%SZ}", sha256(once.encode()).hexdigest()[:16]
+    moment, digest = stamp(at), sha256(once.encode()).hexdigest()[:16]
     return {
         "apiVersion": "v1",
         "kind": "Event",

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 from webhook.cluster.api import ApiError
 
 BUSY: Final = frozenset({429, 503})  # answers that ask to come back
+AWAY: Final = frozenset({0, 429, 503, 504})  # answers, or none, that seldom are about the object
 TRIES: Final = 4
 LEAST_WAIT: Final = 1.0
 MOST_WAIT: Final = 10.0

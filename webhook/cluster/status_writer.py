@@ -15,11 +15,11 @@ from webhook.cluster.events import EVENTS, event
 from webhook.cluster.inventory import Entry, ObjectStatus
 from webhook.cluster.kinds import Meta
 from webhook.cluster.listing import within
+from webhook.cluster.retry import AWAY
 
 WRITE_SECONDS: Final = 0.05  # from one write to the next
 MOST_WRITES: Final = 200  # in one look: then what has changed meanwhile is read
 OWN: Final = {READY, DEFAULTS_ACTIVE, ACTIVE}  # conditions; any other is somebody else's
-AWAY: Final = frozenset({0, 429, 503, 504})  # answers, or none, that seldom are about the object
 
 
 class StatusWriter:

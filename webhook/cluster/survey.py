@@ -13,35 +13,29 @@ WARNINGS: Final = "Events"
 """The name under which it is told that Events cannot be listed: what they would tell is then missing, and no more."""
 
 
-class Reader:
-    """Reads the lists of a namespace, the empty one being all of them; ``failed`` is told of a list that is refused.
+def read_lists(
+    api: Api, namespace: str, wait: Callable[[float], object], failed: Callable[[str, ApiError], None]
+) -> Lists:
+    """Give the lists of a namespace, the empty one being all of them; each is asked for as it is gone through.
 
-    It takes what cannot be listed, e.g. ``CronJobs``, and the ApiError; where it raises nothing, the others go on.
+    ``wait`` waits some seconds. ``failed`` takes what cannot be listed, e.g. ``CronJobs``, and the ApiError; where it
+    raises nothing, the others go on.
     """
 
-    def __init__(
-        self, api: Api, namespace: str, wait: Callable[[float], object], failed: Callable[[str, ApiError], None]
-    ) -> None:
-        """Take whom to ask, about where, how to wait some seconds, and whom to tell."""
-        self._api, self._namespace, self._wait, self._failed = api, namespace, wait, failed
+    def read(name: str, path: str, chosen: Mapping[str, str] = EMPTY) -> Iterator[Listed]:
+        try:
+            for raw in read_items(api, within(path, namespace), wait, chosen=chosen):
+                yield Listed(decode_json(raw, dict[str, Any]), len(memoryview(raw)))
+        except ApiError as error:
+            failed(name, error)
 
-    def lists(self) -> Lists:
-        """Give the lists; nothing is asked yet."""
-        cron_jobs, jobs = (self._workloads(kind) for kind in ("CronJob", "Job"))
-        return Lists(cron_jobs, jobs, [self._warnings(kind) for kind in ("CronJob", "Job")])
-
-    def _workloads(self, kind: str) -> Iterator[Listed]:
-        for each in self._read(f"{kind}s", WORKLOADS[kind]):
+    def workloads(kind: str) -> Iterator[Listed]:
+        for each in read(f"{kind}s", WORKLOADS[kind]):
             # which items of a list leave out
             yield each._replace(manifest={**each.manifest, "apiVersion": "batch/v1", "kind": kind})
 
-    def _warnings(self, kind: str) -> Iterator[Listed]:
+    def warnings(kind: str) -> Iterator[Listed]:
         chosen = {"fieldSelector": f"involvedObject.apiVersion=batch/v1,involvedObject.kind={kind},type=Warning"}
-        return self._read(WARNINGS, EVENTS, chosen)
+        return read(WARNINGS, EVENTS, chosen)
 
-    def _read(self, name: str, path: str, chosen: Mapping[str, str] = EMPTY) -> Iterator[Listed]:
-        try:
-            for raw in read_items(self._api, within(path, self._namespace), self._wait, chosen=chosen):
-                yield Listed(decode_json(raw, dict[str, Any]), len(memoryview(raw)))
-        except ApiError as error:
-            self._failed(name, error)
+    return Lists(workloads("CronJob"), workloads("Job"), [warnings("CronJob"), warnings("Job")])

@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from webhook.audit.denials import moment
+from webhook.audit.values import stamp
 from webhook.cluster.api import Api, Manifest
 from webhook.cluster.endpoints import Handshake, find_endpoints, verify_all
 from webhook.cluster.events import Said, announce
@@ -56,7 +56,7 @@ class WindowKeeper:
             return SOON_SECONDS
         self._unanswered.set(1)
         if self._since is None:
-            self._tell(registered, ("Warning", "Unanswered", f"since {moment(self._suspected)} nobody answers"), at)
+            self._tell(registered, ("Warning", "Unanswered", f"since {stamp(self._suspected)} nobody answers"), at)
             self._since = self._suspected
         return SOON_SECONDS
 
@@ -70,7 +70,7 @@ class WindowKeeper:
     def _end(self, registered: Mapping[str, Manifest], at: datetime) -> None:
         self._unanswered.set(0)
         if self._since is not None:
-            span = f"from {moment(self._since)} to {moment(at)} nobody answered"
+            span = f"from {stamp(self._since)} to {stamp(at)} nobody answered"
             self._tell(registered, ("Normal", "Answered", span), at)
         self._suspected = self._since = None
 

@@ -37,6 +37,7 @@ class Place(NamedTuple):
 
 
 Within: TypeAlias = Mapping[str, Place] | Sequence[Place]
+NOWHERE: Final = Place(0, 0)  # of what is in no file
 
 
 class Refused(Exception):  # noqa: N818 - what webhook.files makes a value of, no error of the program

@@ -15,11 +15,11 @@ from policies.cron import durations
 from policies.workload import Workload
 from tests.policies.cases import base, merge
 from webhook.audit.runs.consequences import Consequence
+from webhook.audit.runs.engine import of_cron_job, of_job
 from webhook.audit.runs.event import read_event
 from webhook.audit.runs.history import History
-from webhook.audit.runs.looking import of_cron_job, of_job
 from webhook.audit.runs.run import read_run
-from webhook.audit.runs.values import stamp
+from webhook.audit.values import stamp
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CASES = Path(__file__).parent / "cases"

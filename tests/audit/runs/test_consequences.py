@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from policies.rule import SEVERITIES
 from policies.workload import Workload
 from tests.audit.runs.looks import AT, CASES, SIZE, Case, Heard, Ran, cases, told
 from tests.policies.hostile import objects, values
 from webhook.audit.runs.consequences import CONSEQUENCES, Consequence
+from webhook.audit.runs.engine import of_cron_job, of_job
 from webhook.audit.runs.event import TELLING, read_event
 from webhook.audit.runs.history import History
-from webhook.audit.runs.looking import of_cron_job, of_job
 from webhook.audit.runs.run import read_run
 
 ALL = [pytest.param(case, id=f"{kind}: {case.name}") for kind in CONSEQUENCES for case in cases(kind)]
@@ -63,7 +64,7 @@ def test_a_kind_is_told_in_sentences(kind: str) -> None:
 def test_the_gravest_is_told_first() -> None:
     failing = next(case for case in cases("noSuccess") if case.name == "at work, and failing")
     assert [each.kind for each in failing.look()] == ["noSuccess", "runFailed"]
-    gravity = [("high", "medium", "low").index(about.severity) for about in CONSEQUENCES.values()]
+    gravity = [SEVERITIES.index(about.severity) for about in CONSEQUENCES.values()]
     assert sorted(gravity) == gravity
 
 

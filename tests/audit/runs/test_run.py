@@ -14,7 +14,7 @@ from webhook.audit.runs.event import Event, read_event
 from webhook.audit.runs.history import History
 from webhook.audit.runs.refusals import read_refusal
 from webhook.audit.runs.run import Run, read_run
-from webhook.audit.runs.values import EARLIEST, count, moment
+from webhook.audit.values import EARLIEST, count, moment
 
 START, END = datetime(2026, 11, 21, 2, 15, tzinfo=UTC), datetime(2026, 11, 21, 2, 25, tzinfo=UTC)
 COMPLETE = {

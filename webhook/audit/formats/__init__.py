@@ -1,4 +1,4 @@
-"""How a report is written down: one module per format.
+"""How a report is written down: a module, or a package, for each format.
 
 Each has ``write(report, out)``, which goes through the report once and holds no more of it than the format must.
 """
@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Final, TextIO, TypeAlias
 
-from webhook.audit.reports import Report
+from webhook.audit.report import Report
 
 Write: TypeAlias = Callable[[Report, TextIO], None]
 

@@ -15,8 +15,8 @@ from typing import Final, TextIO, TypeAlias
 
 from webhook.admission.message import unchecked
 from webhook.audit.entries import READABLE, Entry, Result
-from webhook.audit.reports import Report, counted
-from webhook.audit.runs.values import stamp
+from webhook.audit.report import Report, counted
+from webhook.audit.values import stamp
 from webhook.files import Unreadable
 
 COLUMNS: Final = {

@@ -10,7 +10,7 @@ from policies.rule import Action
 from webhook.admission.message import unchecked
 from webhook.audit.entries import Entry
 from webhook.audit.formats import relative
-from webhook.audit.reports import Report
+from webhook.audit.report import Report
 from webhook.files import Unreadable
 
 COMMANDS: Final = {Action.DENY: "error", Action.WARN: "warning", Action.AUDIT: "notice"}

@@ -13,9 +13,9 @@ from policies.verdict import Skip
 from webhook.audit import report_shape as shape
 from webhook.audit.denials import Denial
 from webhook.audit.entries import Entry, Result, Timing
-from webhook.audit.reports import Grant, Report
+from webhook.audit.report import Grant, Report
 from webhook.audit.runs.consequences import CONSEQUENCES, Consequence
-from webhook.audit.runs.values import stamp
+from webhook.audit.values import stamp
 from webhook.files import Unreadable
 
 

@@ -6,7 +6,7 @@ from typing import TextIO
 from webhook.admission.message import unchecked
 from webhook.audit.entries import Entry, Result
 from webhook.audit.junit_xml import Case, case, suites
-from webhook.audit.reports import Report, counted
+from webhook.audit.report import Report, counted
 from webhook.files import Unreadable
 
 

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TextIO
 
-from policies.rule import Action
+from policies.rule import SEVERITIES, Action
 from webhook.admission.message import cut, printable, unchecked
 from webhook.audit.denials import Denial
 from webhook.audit.entries import Entry, Result
-from webhook.audit.reports import SEVERITIES, Grant, Grouping, Report
+from webhook.audit.report import Grant, Grouping, Report
 from webhook.files import Unreadable
 
 MOST: Final = 60_000  # characters

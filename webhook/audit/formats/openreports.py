@@ -6,8 +6,8 @@ Source: https://github.com/openreports/reports-api
 from typing import TextIO
 
 from webhook.audit.formats.policyreport import write_as
-from webhook.audit.policy_report import OPENREPORTS
-from webhook.audit.reports import Report
+from webhook.audit.policy_reports.report import OPENREPORTS
+from webhook.audit.report import Report
 
 
 def write(report: Report, out: TextIO) -> None:

@@ -12,8 +12,8 @@ from msgspec import json
 
 from webhook.admission.message import unchecked
 from webhook.audit.entries import Entry, Result
-from webhook.audit.reports import Grant, Report
-from webhook.audit.runs.values import stamp
+from webhook.audit.report import Grant, Report
+from webhook.audit.values import stamp
 from webhook.files import Unreadable
 
 VERSION: Final = "1.1.3"

@@ -7,8 +7,8 @@ Source: https://github.com/kubernetes-sigs/wg-policy-prototypes
 
 from typing import TextIO
 
-from webhook.audit.policy_report import WGPOLICY, ReportApi, exported_report, report_name
-from webhook.audit.reports import Report
+from webhook.audit.policy_reports.report import WGPOLICY, ReportApi, exported_report, report_name
+from webhook.audit.report import Report
 from webhook.files import Unreadable
 from webhook.text.yaml_write import write_yaml
 

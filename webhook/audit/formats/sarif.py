@@ -15,7 +15,7 @@ from policies.rule import Action, Rule
 from webhook.admission.message import unchecked
 from webhook.audit.entries import MANIFEST, READABLE, Entry, Result
 from webhook.audit.formats import relative
-from webhook.audit.reports import Report
+from webhook.audit.report import Report
 from webhook.audit.runs.consequences import CONSEQUENCES
 from webhook.files import Unreadable
 

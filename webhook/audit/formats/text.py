@@ -8,7 +8,7 @@ import click
 from policies.rule import Action
 from webhook.admission.message import printable, unchecked
 from webhook.audit.entries import MANIFEST, Entry, Result
-from webhook.audit.reports import Report
+from webhook.audit.report import Report
 from webhook.files import Unreadable
 
 COLOURS = {Action.DENY: "red", Action.WARN: "yellow", Action.AUDIT: "cyan"}

@@ -1,7 +1,9 @@
 """Pure: what is wrong with how an object runs, as findings of their own kinds, each with its evidence."""
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
+
+from policies.rule import Severity
 
 
 class About(NamedTuple):
@@ -10,7 +12,7 @@ class About(NamedTuple):
     summary: str
     why: str
     category: str
-    severity: Literal["low", "medium", "high"]
+    severity: Severity
 
 
 class Consequence(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from policies.fields import mapping
-from webhook.audit.runs.values import EARLIEST, count, latest, moment
+from webhook.audit.values import EARLIEST, count, latest, moment
 
 FAILED_CREATE: Final = "FailedCreate"
 MISSED: Final = frozenset({"MissSchedule", "TooManyMissedTimes"})

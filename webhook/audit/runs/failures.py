@@ -12,7 +12,7 @@ from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.event import FAILED_CREATE, Event
 from webhook.audit.runs.look import Look
 from webhook.audit.runs.refusals import Refusal, of_jobs, read_refusal
-from webhook.audit.runs.values import latest, stamp
+from webhook.audit.values import latest, stamp
 
 MOST_TOLD: Final = 3  # different reasons, the newest: what is refused for more is refused all the same
 # The Job controller makes Pods as soon as it sees a Job, and waits ten minutes at most before it tries again:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from webhook.audit.runs.run import Run
-from webhook.audit.runs.values import earliest, latest, longest
+from webhook.audit.values import earliest, latest, longest
 
 
 class History(Struct):

@@ -9,7 +9,7 @@ from webhook.admission.message import paste
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.look import Look
 from webhook.audit.runs.run import NEAR
-from webhook.audit.runs.values import stamp
+from webhook.audit.values import stamp
 
 REGULARLY: Final = 0.5  # of the runs that still exist
 TWICE: Final = 2  # once may be chance

@@ -10,7 +10,7 @@ from policies.workload import Workload
 from webhook.audit.runs.event import Event
 from webhook.audit.runs.history import History
 from webhook.audit.runs.run import Run
-from webhook.audit.runs.values import latest, moment
+from webhook.audit.values import latest, moment
 
 SECOND: Final = timedelta(seconds=1)
 ZONES_APART: Final = timedelta(hours=26)  # from UTC+14 to UTC-12

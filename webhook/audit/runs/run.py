@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from policies.fields import MAX_INT32, mapping, sequence
-from webhook.audit.runs.values import count, moment
+from webhook.audit.values import count, moment
 
 Outcome: TypeAlias = Literal["Complete", "Failed", ""]
 """Empty for a run that is not over."""

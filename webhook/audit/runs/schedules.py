@@ -13,7 +13,7 @@ from webhook.admission.message import quoted
 from webhook.audit.runs.consequences import Consequence
 from webhook.audit.runs.event import MISSED, UNREADABLE, Event
 from webhook.audit.runs.look import Clock, Look
-from webhook.audit.runs.values import latest, stamp
+from webhook.audit.values import latest, stamp
 
 # The controller looks when a run is due, but may have a long queue, or have to be elected and to list everything first.
 GRACE: Final = timedelta(minutes=10)

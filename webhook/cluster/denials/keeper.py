@@ -10,14 +10,14 @@ from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter
 
-from webhook.audit.denial_report import NAME, read_report, write_report
 from webhook.audit.denials import Denial, DenialEvent, Known, fold
-from webhook.audit.policy_report import ReportApi
+from webhook.audit.policy_reports.denials import NAME, read_report, write_report
+from webhook.audit.policy_reports.report import ReportApi
 from webhook.cluster.api import CONFLICT, Api, ApiError, Manifest
 from webhook.cluster.denials.store import DenialStore
 from webhook.cluster.observe import KeeperObserver
-from webhook.cluster.reporting.discovery import path
-from webhook.cluster.status_writer import AWAY
+from webhook.cluster.reports.discovery import path
+from webhook.cluster.retry import AWAY
 
 LOOK_SECONDS: Final = 60.0
 SPACING: Final = timedelta(seconds=3)  # from one look at a namespace to the next

@@ -15,7 +15,7 @@ from webhook.cluster.backoff import wait_after
 from webhook.cluster.denials.aggregator import Aggregator, Outcome, Series
 from webhook.cluster.events import EVENTS
 from webhook.cluster.listing import within
-from webhook.cluster.status_writer import AWAY
+from webhook.cluster.retry import AWAY
 from webhook.cluster.watch import Pace
 
 LOOK_SECONDS: Final = 1.0

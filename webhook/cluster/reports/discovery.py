@@ -7,13 +7,12 @@ from collections.abc import Collection
 from typing import Final
 
 from policies.fields import mapping, sequence
-from webhook.audit.policy_report import OPENREPORTS, WGPOLICY, ReportApi
-from webhook.cluster.api import Api, ApiError
+from webhook.audit.policy_reports.report import OPENREPORTS, WGPOLICY, ReportApi
+from webhook.cluster.api import UNAVAILABLE, Api, ApiError
 from webhook.cluster.listing import within
 
 KNOWN: Final = (WGPOLICY, OPENREPORTS)
 """In the order in which they are taken."""
-UNAVAILABLE: Final = 503
 
 
 def path(api: ReportApi, namespace: str = "") -> str:

@@ -9,9 +9,11 @@ from msgspec import Meta, Struct, ValidationError, convert, json
 
 from policies.fields import lookup, mapping, sequence
 from webhook.admission.message import printable
-from webhook.audit.denials import MOST_KEPT, MOST_MARKS, Aware, Denial, Known, Marks, What, latest_first, moment
-from webhook.audit.policy_report import LEFT_OUT, MOST_BYTES, REPORT, Manifest, ReportApi, skeleton
-from webhook.audit.policy_results import Result, result_id
+from webhook.admission.occurrences import What
+from webhook.audit.denials import MOST_KEPT, MOST_MARKS, Aware, Denial, Known, Marks, latest_first
+from webhook.audit.policy_reports.report import LEFT_OUT, MOST_BYTES, REPORT, Manifest, ReportApi, skeleton
+from webhook.audit.policy_reports.results import Result, result_id
+from webhook.audit.values import stamp
 
 NAME: Final = "batchwarden-denials"  # of the report, and the source of its results
 KIND: Final = "denials"
@@ -105,8 +107,8 @@ def _result(denial: Denial) -> Result:
         "properties": {
             "user": denial.user,
             "operation": denial.operation,
-            "first": moment(denial.first),
-            "last": moment(denial.last),
+            "first": stamp(denial.first),
+            "last": stamp(denial.last),
             "count": str(denial.count),
             "resultID": result_id(*denial.key),
         },

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import ceil, sqrt
 from typing import Final
 
-from webhook.audit.days import SLOT, Span
+from webhook.audit.formats.html.days import SLOT, Span
 
 LEVELS: Final = 6
 HEIGHT: Final = 100

@@ -17,11 +17,11 @@ from tests.watching.watched import Watched
 from webhook.audit.tally import Rank
 from webhook.cluster.api import ApiError
 from webhook.cluster.listing import PAGE
-from webhook.cluster.reporting.keeper import ReportKeeper
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.reporting.quotas import Quotas
-from webhook.cluster.reporting.scanner import Scanner
-from webhook.cluster.reporting.writer import MOST_AWAY, WRITE_SECONDS
+from webhook.cluster.reports.keeper import ReportKeeper
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.reports.quotas import Quotas
+from webhook.cluster.reports.scanner import Scanner
+from webhook.cluster.reports.writer import MOST_AWAY, WRITE_SECONDS
 from webhook.cluster.settings import Reports
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)

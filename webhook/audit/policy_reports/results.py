@@ -10,15 +10,13 @@ from msgspec import json
 from policies.catalog import summary
 from policies.clauses import Clause
 from policies.fields import NOTHING, Path, render
-from policies.objects import Policy
-from policies.rule import Action, Finding, Rule
+from policies.rule import SEVERITIES, Action, Finding, Rule
 from policies.verdict import Judgement, Skip, Violation
 from policies.workload import Workload
 from webhook.admission import message
 from webhook.audit.runs.consequences import CONSEQUENCES, About, Consequence
-from webhook.audit.runs.values import stamp
-from webhook.audit.scan import Judged
 from webhook.audit.standing import Standing
+from webhook.audit.values import stamp
 
 SOURCE: Final = "batchwarden"
 # Beside the policies' own names, of which none begins like this: no namespace has a dot in its name.
@@ -26,7 +24,6 @@ OF_CONSEQUENCES: Final = "batchwarden.io/consequences"
 OF_MANIFESTS: Final = "batchwarden.io/manifest"
 MALFORMED: Final = About("", "", "Correctness", "high")
 ORDER: Final = ("fail", "error", "warn", "skip", "pass")
-GRAVITY: Final = ("high", "medium", "low")
 MOST_TEXT: Final = 1024  # bytes of a message, and of a property
 
 Result: TypeAlias = dict[str, Any]
@@ -54,17 +51,8 @@ def results(standing: Standing) -> list[Result]:
         *(_failure(clause) for clause in dict.fromkeys(failure.clause for failure in judged.failures)),
         *(_consequence(each) for each in standing.consequences),
     ]
-    drafts.sort(key=lambda draft: (ORDER.index(draft.result), GRAVITY.index(draft.about.severity)))
+    drafts.sort(key=lambda draft: (ORDER.index(draft.result), SEVERITIES.index(draft.about.severity)))
     return list(_signed(job, drafts))
-
-
-def passes(judged: Judged) -> list[Clause]:
-    """List the clauses that concern such an object and found nothing."""
-    verdict, kind = judged.verdict, judged.result.job.kind
-    told = {judgement.clause for violation in verdict.violations for judgement in violation.judgements}
-    told |= {skip.clause for skip in verdict.skips} | {failure.clause for failure in judged.failures}
-    asked = (clause for clause in judged.result.selection.clauses.every if kind in clause.rule.kinds)
-    return [clause for clause in asked if clause not in told]
 
 
 def passed(job: Workload, clauses: Iterable[Clause]) -> Iterator[Result]:
@@ -88,14 +76,6 @@ def bounded(text: str) -> str:
 def properties(texts: Mapping[str, str | None]) -> dict[str, str]:
     """Make properties of texts, without those that say nothing."""
     return {name: bounded(text) for name, text in texts.items() if text}
-
-
-def named(policy: Policy) -> str:
-    """Name a policy as Kyverno does, its namespace first if it has one: else a tenant's would count as the admin's.
-
-    Source: ``ToPolicyReportResult`` in kyverno's pkg/utils/report/results.go.
-    """
-    return f"{policy.namespace}/{policy.name}" if policy.namespace else policy.name
 
 
 def _signed(job: Workload, drafts: Iterable[_Draft]) -> Iterator[Result]:
@@ -131,7 +111,7 @@ def _draft(clause: Clause, result: str, text: str, told: Mapping[str, str], plac
     policy, rule = clause.policy, clause.rule
     shown = {**told, **properties({"action": clause.action.value, "contact": policy.contact})}
     scored = clause.action is Action.DENY and result != "warn"
-    return _Draft(named(policy), rule.key, rule, result, text, shown, bounded(place), scored)
+    return _Draft(message.policy_name(policy), rule.key, rule, result, text, shown, bounded(place), scored)
 
 
 def _judgement(job: Workload, judgement: Judgement) -> _Draft:

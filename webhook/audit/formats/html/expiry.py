@@ -6,7 +6,7 @@ from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Final, NamedTuple
 
-from webhook.audit.reports import Grant
+from webhook.audit.report import Grant
 
 MOST_MONTHS: Final = 12
 MOST_GRANTS: Final = 1000

@@ -17,8 +17,8 @@ from typing import Final, NamedTuple
 from msgspec import Struct, field
 
 from policies import cron
-from webhook.audit.days import DAY_MINUTES, MINUTE, Day, Hour, Row, Week, lasting, spans
 from webhook.audit.entries import Timing
+from webhook.audit.formats.html.days import DAY_MINUTES, MINUTE, Day, Hour, Row, Week, lasting, spans
 
 MOST_SCHEDULES: Final = 2000
 MOST_RUNS: Final = 1_000_000

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Iterator
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -11,23 +11,23 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from policies import cron
-from webhook.audit.html import expiry, grade, model, pictures
-from webhook.audit.reports import Report
+from webhook.audit.formats.html import expiry, grade, model, pictures
+from webhook.audit.report import Report
 
 MOST_DENIALS: Final = 1000
 PLAIN_SPACE: Final = frozenset("\n ")
 
 
-def pieces(report: Report, zone: tzinfo) -> Iterator[str]:
-    """Go through the report, then give the page piece by piece; times in it are those of the zone."""
-    gathering = model.Gathering(report.at, zone)
+def pieces(report: Report) -> Iterator[str]:
+    """Go through the report, then give the page piece by piece."""
+    gathering = model.Gathering(report.at, report.zone)
     for found in report:
         gathering.add(found)
-    yield from _environment().get_template("page.html").generate(_values(report, gathering, zone))
+    yield from _environment().get_template("page.html").generate(_values(report, gathering))
 
 
-def _values(report: Report, gathering: model.Gathering, zone: tzinfo) -> dict[str, Any]:
-    around, shown, agenda = report.context, gathering.shown, gathering.agenda
+def _values(report: Report, gathering: model.Gathering) -> dict[str, Any]:
+    around, zone, shown, agenda = report.context, report.zone, gathering.shown, gathering.agenda
     expiries = expiry.by_end(around.grants, report.at, zone)
     denials = sorted(around.denials, key=lambda each: each.last, reverse=True)
     entries = [each.entry for each in shown]

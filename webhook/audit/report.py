@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final, NamedTuple, TypeAlias
 
 from policies.fields import mapping
-from policies.rule import STRENGTH, Action
+from policies.rule import SEVERITIES, STRENGTH, Action
 from webhook.admission import message
 from webhook.audit.denials import Denial
 from webhook.audit.entries import Entry, Owners, Result, tell
@@ -48,9 +48,6 @@ class Missing(NamedTuple):
     """What could not be learnt, in a sentence; what else there is to tell is whole without it."""
 
     what: str
-
-
-SEVERITIES: Final = ("high", "medium", "low")
 
 
 class Grouping(StrEnum):

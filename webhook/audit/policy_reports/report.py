@@ -15,7 +15,7 @@ from msgspec import json
 
 from policies.fields import mapping, sequence
 from webhook.admission import message
-from webhook.audit.policy_results import ORDER, SOURCE, Result, bounded, passed, passes, results
+from webhook.audit.policy_reports.results import ORDER, SOURCE, Result, bounded, passed, results
 from webhook.audit.standing import Standing
 
 MOST_BYTES: Final = 16384  # of the JSON of a report
@@ -192,7 +192,7 @@ def digest(manifest: Mapping[str, Any]) -> str:
 def findings(standing: Standing, *, list_passes: bool) -> Findings:
     """Collect what is told of an object."""
     judged = standing.judged
-    found, clauses = results(standing), passes(judged)
+    found, clauses = results(standing), judged.passed
     if list_passes:
         return Findings([*found, *passed(judged.result.job, clauses)])
     return Findings(found, len(clauses), list(passed(judged.result.job, clauses[:1])))

@@ -5,10 +5,10 @@ from typing import Any, Final, NamedTuple
 
 from policies.census import Name
 from policies.fields import mapping
-from webhook.audit.policy_report import DIGEST, MANAGED_BY, REPORT, ReportApi, digest
+from webhook.audit.policy_reports.report import DIGEST, MANAGED_BY, REPORT, ReportApi, digest
 from webhook.cluster.api import MANAGER, Api, Manifest, decode_json
 from webhook.cluster.listing import read_items
-from webhook.cluster.reporting.discovery import root
+from webhook.cluster.reports.discovery import root
 
 ALL: Final = f"{MANAGED_BY}={MANAGER},{REPORT}"
 """What selects every report of ours."""

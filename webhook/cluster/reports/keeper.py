@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 from policies.selection import Snapshot
 from webhook.audit.tally import Violations
-from webhook.cluster.reporting.observe import KEEPER, ScanObserver
-from webhook.cluster.reporting.scanner import Scanner
+from webhook.cluster.reports.observe import KEEPER, ScanObserver
+from webhook.cluster.reports.scanner import Scanner
 
 LOOK_SECONDS: Final = 1.0  # whether something has changed in memory
 MOST_REST: Final = 60.0  # seconds after a scan, or as long as it took: other keepers share the processor

@@ -4,13 +4,12 @@ from collections.abc import Callable, MutableMapping
 from typing import Final
 
 from policies.census import Name
-from webhook.audit.policy_report import DIGEST, ReportApi, digest
+from webhook.audit.policy_reports.report import DIGEST, ReportApi, digest
 from webhook.cluster.api import CONFLICT, NOT_FOUND, Api, ApiError, Manifest
-from webhook.cluster.reporting.discovery import path
-from webhook.cluster.reporting.existing import Existing
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.retry import retry
-from webhook.cluster.status_writer import AWAY
+from webhook.cluster.reports.discovery import path
+from webhook.cluster.reports.existing import Existing
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.retry import AWAY, retry
 
 # From one write to the next: under 50 a second, so that 10,000 reports take some five minutes. kube-controller-manager
 # allows itself 20 (--kube-api-qps) and Kyverno 300 (clientRateLimitQPS); an API server that has less time answers 429.

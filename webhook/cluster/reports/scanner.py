@@ -9,22 +9,22 @@ from policies.fields import NOTHING
 from policies.objects import BatchPolicyException, Policy
 from policies.selection import NAME_LABEL, Snapshot
 from policies.workload import Workload
-from webhook.audit.policy_report import ReportApi
+from webhook.audit.policy_reports.report import ReportApi
 from webhook.audit.scan import Judge
 from webhook.audit.standing import Standing
 from webhook.audit.survey import Ask, survey
 from webhook.audit.tally import Rank, Tally, Violations
-from webhook.cluster.api import FORBIDDEN, NOT_FOUND, Api, ApiError
+from webhook.cluster.api import FORBIDDEN, NOT_FOUND, UNAVAILABLE, Api, ApiError
 from webhook.cluster.kinds import WORKLOADS
 from webhook.cluster.listing import read_page
-from webhook.cluster.reporting.discovery import UNAVAILABLE, choose, served
-from webhook.cluster.reporting.existing import ALL, SCANNED, Existing, read_existing
-from webhook.cluster.reporting.observe import ScanObserver
-from webhook.cluster.reporting.quotas import Quotas
-from webhook.cluster.reporting.reconciler import Reconciler
-from webhook.cluster.reporting.writer import ReportWriter
+from webhook.cluster.reports.discovery import choose, served
+from webhook.cluster.reports.existing import ALL, SCANNED, Existing, read_existing
+from webhook.cluster.reports.observe import ScanObserver
+from webhook.cluster.reports.quotas import Quotas
+from webhook.cluster.reports.reconciler import Reconciler
+from webhook.cluster.reports.writer import ReportWriter
 from webhook.cluster.settings import ControllerSettings
-from webhook.cluster.survey import WARNINGS, Reader
+from webhook.cluster.survey import WARNINGS, read_lists
 
 NO_REPORTS: Final = frozenset({FORBIDDEN, NOT_FOUND, UNAVAILABLE})  # answers about reports: the scan goes on without
 
@@ -132,7 +132,7 @@ class Scanner:
     def _survey(self, judge: Judge) -> Iterator[Standing]:
         """Go through all that is judged, where admission judges it."""
         self._observer.begins()
-        lists = Reader(self._api, "", self._wait, self._fail).lists()
+        lists = read_lists(self._api, "", self._wait, self._fail)
         for found in survey(lists, Ask(judge, _exempt_by(self._settings, judge.snapshot), self._fail)):
             self._observer.looked()
             if isinstance(found, Standing):

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple, TypeAlias
 from msgspec import Struct, field
 
 from policies.catalog import rules, summary
-from webhook.audit.agenda import Agenda
 from webhook.audit.entries import MANIFEST, Entry, Result
-from webhook.audit.html.grade import COSTS, Grade, costs
+from webhook.audit.formats.html.agenda import Agenda
+from webhook.audit.formats.html.grade import COSTS, Grade, costs
 from webhook.audit.runs.consequences import CONSEQUENCES
 from webhook.files import Unreadable
 

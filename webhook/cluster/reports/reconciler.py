@@ -7,13 +7,13 @@ from functools import partial
 from typing import Final
 
 from policies.census import Name
-from webhook.audit.policy_report import Totals, cluster_report, policy_report
+from webhook.audit.policy_reports.report import Totals, cluster_report, policy_report
 from webhook.audit.standing import Standing
 from webhook.audit.tally import Rank, Tally
 from webhook.cluster.api import Manifest
-from webhook.cluster.reporting.existing import Existing
-from webhook.cluster.reporting.quotas import Quotas
-from webhook.cluster.reporting.writer import ReportWriter
+from webhook.cluster.reports.existing import Existing
+from webhook.cluster.reports.quotas import Quotas
+from webhook.cluster.reports.writer import ReportWriter
 from webhook.cluster.settings import Reports
 
 CLUSTER: Final = ""  # the namespace of what is in none

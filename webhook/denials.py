@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from webhook.audit.denial_report import CHOSEN as REPORTS
-from webhook.audit.denial_report import read_report
 from webhook.audit.denials import CHOSEN as EVENTS
 from webhook.audit.denials import Denial, DenialEvent, Known, fold, latest_first, read_event
+from webhook.audit.policy_reports.denials import CHOSEN as REPORTS
+from webhook.audit.policy_reports.denials import read_report
 from webhook.reaching import refusal
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _read_reports(cluster: "Cluster") -> tuple[dict[str, Known], str]:
     """Read the report of each namespace; say why there is none, where that is so."""
     from webhook.cluster.api import NOT_FOUND, ApiError, decode_json  # noqa: PLC0415 - it is slow to import
     from webhook.cluster.listing import read_items, within  # noqa: PLC0415 - as well
-    from webhook.cluster.reporting.discovery import KNOWN, root  # noqa: PLC0415 - as well
+    from webhook.cluster.reports.discovery import KNOWN, root  # noqa: PLC0415 - as well
 
     found: dict[str, Known] = {}
     refused, is_read = "", False
