@@ -195,7 +195,8 @@ def connect(kubeconfig: Path | None = None, context: str | None = None) -> Api:
             f"no cluster to talk to: {error}; give --kubeconfig and --context, or run in a pod with a service account"
         ) from error
     except Exception as error:  # the client raises whatever its reading of a broken file ends in
-        raise ConfigurationError(f"the kubeconfig {named} cannot be used: {error!r}") from error
+        look = f"kubectl --kubeconfig={named} config view"
+        raise ConfigurationError(f"{named} cannot be used: it is no kubeconfig; {look} says what is wrong") from error
     return Api(configuration, str(home or HOME))
 
 
