@@ -36,6 +36,12 @@ def control_plane(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @pytest.fixture(scope="module")
+def root(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
+    """Return the kubectl of the admin, for what is set up once for a whole module."""
+    return control_plane.kubectl("admin", tmp_path_factory.mktemp("root"))
+
+
+@pytest.fixture(scope="module")
 def server(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a server that the API server calls, without policies at first; it is one for the whole module."""
     folder = tmp_path_factory.mktemp("server")

@@ -1,15 +1,14 @@
 """The balancer forwards connections to what is ready, in turn, and to nothing else."""
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 
 import pytest
 
 from tests.cluster.balancer import Backend, balance
 from tests.cluster.kubectl import eventually
+from tests.watching.jsonhttp import serving
 
 
 class Server(ThreadingHTTPServer):
@@ -36,18 +35,6 @@ class Handler(BaseHTTPRequestHandler):
         """Keep the output of the tests to the tests."""
 
 
-@contextmanager
-def serving(name: str) -> Iterator[Server]:
-    with Server(name) as server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 def connect(port: int) -> closing[HTTPConnection]:
     return closing(HTTPConnection("127.0.0.1", port, timeout=10))
 
@@ -67,12 +54,17 @@ def who_answers(port: int, times: int = 4) -> str:
 
 
 def test_connections_go_round() -> None:
-    with serving("a") as a, serving("b") as b, balance([a.backend, b.backend]) as port:
+    with serving(Server("a")) as a, serving(Server("b")) as b, balance([a.backend, b.backend]) as port:
         assert who_answers(port) == "abab"
 
 
 def test_what_is_no_longer_ready_keeps_its_connections_and_gets_no_further_ones() -> None:
-    with serving("a") as a, serving("b") as b, balance([a.backend, b.backend]) as port, connect(port) as old:
+    with (
+        serving(Server("a")) as a,
+        serving(Server("b")) as b,
+        balance([a.backend, b.backend]) as port,
+        connect(port) as old,
+    ):
         assert ask(old) == "a"
         a.ready = False
         eventually(lambda: who_answers(port) == "bbbb")
@@ -82,13 +74,13 @@ def test_what_is_no_longer_ready_keeps_its_connections_and_gets_no_further_ones(
 
 
 def test_what_does_not_run_gets_no_connection() -> None:
-    with serving("a") as a, balance([a.backend, Backend(1, 1)]) as port:
+    with serving(Server("a")) as a, balance([a.backend, Backend(1, 1)]) as port:
         assert who_answers(port) == "aaaa"
 
 
 def test_a_ready_backend_that_does_not_accept_is_a_closed_connection() -> None:
     with (
-        serving("a") as a,
+        serving(Server("a")) as a,
         balance([Backend(1, a.server_port)]) as port,
         connect(port) as connection,
         pytest.raises(ConnectionError),
@@ -97,14 +89,14 @@ def test_a_ready_backend_that_does_not_accept_is_a_closed_connection() -> None:
 
 
 def test_without_a_ready_backend_a_connection_is_closed() -> None:
-    with serving("a") as a:
+    with serving(Server("a")) as a:
         a.ready = False
         with balance([a.backend]) as port, connect(port) as connection, pytest.raises(ConnectionError):
             ask(connection)
 
 
 def test_it_ends_whatever_is_still_connected() -> None:
-    with serving("a") as a:
+    with serving(Server("a")) as a:
         with balance([a.backend]) as port:
             old = HTTPConnection("127.0.0.1", port, timeout=10)
             assert ask(old) == "a"

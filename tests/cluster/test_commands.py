@@ -14,18 +14,12 @@ import pytest
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubectl import Kubectl, Object
 from tests.cluster.serving import COMMAND, ENVIRONMENT, ROOT
-from tests.cluster.workloads import await_job_of, cron_job, job
-from tests.policies.cases import API_VERSION
+from tests.cluster.workloads import await_job_of, cron_job, job, ours
 
 SCHEMA = ROOT / "deploy" / "schema" / "report.json"
 CRDS = ROOT / "deploy" / "crds"
 RBAC = "rbac.authorization.k8s.io"
 MANY = 250  # over two pages
-
-
-def ours(kind: str, name: str, **spec: Any) -> Object:
-    """Return one of our objects."""
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def labelled(thing: dict[str, Any], **labels: str) -> Object:

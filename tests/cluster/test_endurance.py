@@ -32,7 +32,7 @@ from tests.cluster.kubectl import Kubectl, Object, eventually
 from tests.cluster.registration import install
 from tests.cluster.serving import Server, registered, serving
 from tests.cluster.traffic import Answer, Client, connect, flowing
-from tests.cluster.workloads import job
+from tests.cluster.workloads import job, ours
 from tests.policies.cases import API_VERSION
 from webhook.admission.configurations import ClientConfig
 
@@ -44,11 +44,6 @@ POLICIES = f"/apis/{API_VERSION}/clusterbatchpolicies"
 GOOD, BAD = "good", "bad"
 OBJECTS = {GOOD: job("good", backoffLimit=3), BAD: job("bad", backoffLimit=4)}
 RIGHT = {GOOD: 201, BAD: 403}
-
-
-def ours(kind: str, name: str, **spec: Any) -> Object:
-    """Return one of our objects."""
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def retries(most: int, name: str = "house", kind: str = "ClusterBatchPolicy", **spec: Any) -> Object:

@@ -1,14 +1,12 @@
 """What a scan writes, as the real API server holds it, by the CRDs that others ship."""
 
 import json
-import random
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -18,10 +16,10 @@ from prometheus_client import CollectorRegistry
 from policies.selector import LabelSelector
 from tests.cluster.controlling import make_site
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.following import following
 from tests.cluster.foreign import foreign_kinds
 from tests.cluster.kubectl import Kubectl, Object, eventually
-from tests.cluster.registration import install, uninstall
-from tests.cluster.workloads import TEMPLATE, cron_job, job
+from tests.cluster.workloads import TEMPLATE, cron_job, job, ours
 from tests.policies.cases import API_VERSION
 from webhook.admission.observe import Log
 from webhook.audit.policy_reports.report import MOST_BYTES, seal, skeleton
@@ -29,7 +27,7 @@ from webhook.cluster.api import Api, connect
 from webhook.cluster.kinds import WORKLOADS
 from webhook.cluster.listing import within
 from webhook.cluster.mirror import Mirror
-from webhook.cluster.observe import KeeperObserver, WatchObserver
+from webhook.cluster.observe import KeeperObserver
 from webhook.cluster.reports.discovery import KNOWN
 from webhook.cluster.reports.keeper import ReportKeeper
 from webhook.cluster.reports.observe import ScanObserver
@@ -37,7 +35,6 @@ from webhook.cluster.reports.scanner import Scanner
 from webhook.cluster.reports.writer import ReportWriter
 from webhook.cluster.settings import ControllerSettings, Reports
 from webhook.cluster.statuses import Sources, StatusKeeper
-from webhook.cluster.watch import Pace
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 EVERY = timedelta(seconds=600)
@@ -46,11 +43,6 @@ WGPOLICY, OPENREPORTS = "policyreports.wgpolicyk8s.io", "reports.openreports.io"
 CRON_JOBS = 5000
 MOST_REPORTS = 1000
 FAILING = 100
-
-
-def ours(kind: str, name: str, **spec: Any) -> Object:
-    """Return one of our objects."""
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def house(namespace: str, **rules: Any) -> Object:
@@ -139,26 +131,10 @@ def timeless(report: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def root(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    return control_plane.kubectl("admin", tmp_path_factory.mktemp("root"))
-
-
-@pytest.fixture(scope="module")
-def mirror(control_plane: ControlPlane, root: Kubectl) -> Iterator[Mirror]:
+def mirror(root: Kubectl) -> Iterator[Mirror]:
     """Return what follows the cluster; our CRDs and those of both kinds of reports are installed meanwhile."""
-    install(root)
-    stop = Event()
-    found = Mirror(
-        connect(control_plane.folder / "kubeconfig", "admin"),
-        WatchObserver(CollectorRegistry(), Log(BytesIO()).write, time.monotonic),
-        lambda _: None,
-    )
-    found.start(stop, Pace(stop.wait, time.monotonic, random.random))  # noqa: S311 - only spreads load
-    with foreign_kinds(root, "wgpolicyk8s.io", "openreports.io"):
-        eventually(lambda: found.snapshot)
+    with following(root) as found, foreign_kinds(root, "wgpolicyk8s.io", "openreports.io"):
         yield found
-        stop.set()
-    uninstall(root)
 
 
 @pytest.fixture

@@ -1,14 +1,11 @@
 """What people read of their policies and exceptions, as the real API server holds it and the real kubectl prints it."""
 
 import json
-import random
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import pytest
@@ -18,18 +15,16 @@ from policies.selection import Snapshot
 from tests.cluster.conftest import MakeNamespace
 from tests.cluster.controlling import make_site
 from tests.cluster.controlplane import ControlPlane
+from tests.cluster.following import following
 from tests.cluster.kubectl import Kubectl, Object, eventually
-from tests.cluster.registration import install, uninstall
 from tests.cluster.serving import serving
-from tests.cluster.workloads import cron_job, job
-from tests.policies.cases import API_VERSION
+from tests.cluster.workloads import cron_job, job, ours
 from webhook.admission.observe import Log
 from webhook.cluster.api import Api, connect
 from webhook.cluster.mirror import Mirror
-from webhook.cluster.observe import KeeperObserver, WatchObserver
+from webhook.cluster.observe import KeeperObserver
 from webhook.cluster.settings import ControllerSettings
 from webhook.cluster.statuses import Sources, StatusKeeper
-from webhook.cluster.watch import Pace
 
 SETTINGS = ControllerSettings(
     api_version="config.batchwarden.io/v1alpha1",
@@ -39,11 +34,6 @@ SETTINGS = ControllerSettings(
 )
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
-
-
-def ours(kind: str, name: str, **spec: Any) -> Object:
-    """Return one of our objects."""
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def exception(name: str, days: float, **spec: Any) -> Object:
@@ -91,25 +81,10 @@ class Bench:
 
 
 @pytest.fixture(scope="module")
-def root(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    return control_plane.kubectl("admin", tmp_path_factory.mktemp("root"))
-
-
-@pytest.fixture(scope="module")
-def mirror(control_plane: ControlPlane, root: Kubectl) -> Iterator[Mirror]:
+def mirror(root: Kubectl) -> Iterator[Mirror]:
     """Return what follows the cluster; our CRDs are installed meanwhile."""
-    install(root)
-    stop = Event()
-    found = Mirror(
-        connect(control_plane.folder / "kubeconfig", "admin"),
-        WatchObserver(CollectorRegistry(), Log(BytesIO()).write, time.monotonic),
-        lambda _: None,
-    )
-    found.start(stop, Pace(stop.wait, time.monotonic, random.random))  # noqa: S311 - only spreads load
-    eventually(lambda: found.snapshot)
-    yield found
-    stop.set()
-    uninstall(root)
+    with following(root) as found:
+        yield found
 
 
 @pytest.fixture

@@ -10,26 +10,15 @@ from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubectl import Kubectl, Object, eventually
 from tests.cluster.registration import install, uninstall
 from tests.cluster.serving import Server, registered, serving
-from tests.cluster.workloads import cron_job, job
-from tests.policies.cases import API_VERSION
+from tests.cluster.workloads import cron_job, job, ours
 
 WITHIN = 1.0  # second, from kubectl's return to the effect
 LABEL = "watched"
 
 
-def ours(kind: str, name: str, **spec: Any) -> Object:
-    """Return one of our objects."""
-    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
-
-
 def retries(most: int, name: str = "house", **spec: Any) -> Object:
     """Return a policy that denies more retries than these."""
     return ours("ClusterBatchPolicy", name, action="Deny", rules={"backoffLimit": {"max": most}}, **spec)
-
-
-@pytest.fixture(scope="module")
-def root(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Kubectl:
-    return control_plane.kubectl("admin", tmp_path_factory.mktemp("root"))
 
 
 @pytest.fixture(scope="module")

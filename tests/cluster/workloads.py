@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.cluster.kubectl import Kubectl, Object, eventually
+from tests.policies.cases import API_VERSION
 
 TEMPLATE = {
     "spec": {
@@ -11,6 +12,11 @@ TEMPLATE = {
         "containers": [{"name": "main", "image": "registry.example.com/main:1", "command": ["true"]}],
     }
 }
+
+
+def ours(kind: str, name: str, **spec: Any) -> Object:
+    """Return one of our objects."""
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
 
 
 def job(name: str, **spec: Any) -> dict[str, Any]:
