@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from tests.cluster.kubectl import Kubectl
+from tests.cluster.kubectl import Kubectl, eventually
 
 BUILD = Path(__file__).parent / "tools" / "crds" / "build"
 
@@ -33,6 +33,15 @@ def foreign_kinds(kubectl: Kubectl, *groups: str) -> Iterator[None]:
         applied = kubectl.run("apply", "--server-side", *files)
         waited = kubectl.run("wait", "--for=condition=Established", "--timeout=30s", *files)
         assert (applied.code, waited.code) == (0, 0), applied.stderr + waited.stderr
+        for group in groups:
+            _await_lists(kubectl, group)
         yield
     finally:
         kubectl.run("delete", "--ignore-not-found", *files)
+
+
+def _await_lists(kubectl: Kubectl, group: str) -> None:
+    """Wait until all kinds can be listed: for a moment a new one answers 429, "storage is (re)initializing"."""
+    kinds = kubectl.run("api-resources", f"--api-group={group}", "--output=name").stdout.split()
+    assert kinds
+    eventually(lambda: kubectl.run("get", "--all-namespaces", ",".join(kinds)).code == 0)
