@@ -167,6 +167,20 @@ def test_hostile_names_make_one_line_of_bounded_length_that_no_terminal_obeys() 
     assert len(stream.getvalue()) < 3000
 
 
+class Text(str):
+    """A string of another type, as libraries make them."""
+
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("text", ["\udcff", "ü", Text("plain")])
+def test_any_text_can_be_logged(text: str) -> None:
+    watched, stream = observer()
+    watched.log.write("server", message=text)
+    assert stream.getvalue().isascii()
+    assert [line["message"] for line in lines(stream)] == [text]
+
+
 class Broken(io.BytesIO):
     """A pipe whose reader is gone."""
 

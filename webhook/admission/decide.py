@@ -1,16 +1,19 @@
 """Allowed? With which patch? Pure, given a snapshot of the policies and the time; the one place that builds a patch."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from copy import copy
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any
 
-from jsonpatch import AddOperation, PatchOperation, ReplaceOperation
+from jsonpatch import AddOperation, JsonPointer, PatchOperation, ReplaceOperation
 from msgspec import Struct, json, structs
 
 from policies.defaulting import defaults
 from policies.engine import WHAT_IS_REFUSED, evaluate
-from policies.fields import DEFAULTED, Path, Request, lookup, put
+from policies.fields import DEFAULTED, Path, Request, child, lookup, put
 from policies.rule import Action
 from policies.selection import Selection, Snapshot, Subject
 from policies.verdict import Before, Defaulting, Failure, Verdict, Violation
@@ -180,28 +183,39 @@ def _audit(**lines: Iterable[str]) -> Mapping[str, str]:
 
 
 def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
-    """Build the JSON patch, and prove it by applying it."""
+    """Build the JSON patch, and prove it by applying it, to an object that shares with the one sent what stays."""
     if not result.written:
         return None
     writes = [write for each in result.written for write in each.default.writes]
-    becomes = json.decode(json.encode(raw))  # a quarter of the time that a deep copy takes
+    becomes: Any = raw
     operations = []
     for path, value in [*writes, (DEFAULTED, lookup(result.job.raw, DEFAULTED))]:
-        operation = _operation(becomes, path, value)
+        depth = _reach(becomes, path)
+        operation = _operation(becomes, path, depth, value)
         operations.append(operation.operation)
-        becomes = operation.apply(becomes)
+        holder = path[: depth - 1]
+        becomes = operation.apply(put(becomes, holder, copy(lookup(becomes, holder))))
     if becomes != result.job.raw:
         raise AssertionError(f"the patch {operations} does not give the object that was judged")
-    return json.encode(operations)
+    return json.encode(operations, enc_hook=attrgetter("path"))
 
 
-def _operation(raw: Any, path: Path, value: object) -> PatchOperation:  # noqa: ANN401 - whatever an object holds
+def _reach(raw: object, path: Path) -> int:
+    """Count the steps of a path until nothing stands there, that one included."""
+    for depth, step in enumerate(path, start=1):
+        raw = child(raw, step)
+        if raw is None:
+            return depth
+    return len(path)
+
+
+def _operation(raw: object, path: Path, depth: int, value: object) -> PatchOperation:
     """Write one field; where parents are absent, the topmost brings the rest along, for a patch makes none."""
-    depth = 0
-    while raw is not None and depth < len(path):
-        raw = lookup(raw, (path[depth],))
-        depth += 1
-    pointer = "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in path[:depth])
-    if raw is not None or isinstance(path[depth - 1], int):  # add would push items on
-        return ReplaceOperation({"op": "replace", "path": pointer, "value": put(None, path[depth:], value)})
-    return AddOperation({"op": "add", "path": pointer, "value": put(None, path[depth:], value)})
+    replaces = lookup(raw, path[:depth]) is not None or isinstance(path[depth - 1], int)  # add would push items on
+    kind, verb = (ReplaceOperation, "replace") if replaces else (AddOperation, "add")
+    return kind({"op": verb, "path": _pointer(path[:depth]), "value": put(None, path[depth:], value)})
+
+
+@lru_cache(maxsize=256)
+def _pointer(path: Path) -> JsonPointer:
+    return JsonPointer.from_parts(path)
