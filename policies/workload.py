@@ -17,6 +17,7 @@ from policies.fields import (
     Origin,
     Path,
     Request,
+    child,
     job_spec_defaults,
     lookup,
     mapping,
@@ -27,6 +28,7 @@ from policies.fields import (
 from policies.tracking import tracker
 
 KINDS = ("Job", "CronJob")
+_OBJECT_OR_ABSENT = (dict, type(None))
 T = TypeVar("T", int, str, bool)
 Amount: TypeAlias = str | int | float
 
@@ -214,9 +216,9 @@ class Workload:
         """Whether something can be written there: nothing of another shape stands in the way."""
         holder: object = self.raw
         for step in path:
-            if not isinstance(holder, list if isinstance(step, int) else dict | None):
+            if not isinstance(holder, list if isinstance(step, int) else _OBJECT_OR_ABSENT):
                 return False
-            holder = lookup(holder, (step,))
+            holder = child(holder, step)
         return True
 
     def _filled(self, path: Path) -> object:

@@ -11,6 +11,7 @@ validation then finds what that one left open. Sources: ``Match`` in k8s.io/apis
 pkg/admission/plugin/webhook/matchconditions/matcher.go, ``Dispatch`` in mutating/dispatcher.go beside it
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
@@ -123,8 +124,9 @@ def _write(asked: Asked) -> str:
         namespaces.setdefault((scope.labels, terms), []).append(scope.namespace)
     parts = sorted(_guard(labels, among) + _any(terms) for (labels, terms), among in namespaces.items())
     condition = " || ".join(parts)
-    for name, value in reversed(BINDINGS.items()) if parts else ():
-        condition = f"[{value}].exists({name}, {condition})"
+    for name, value in reversed(BINDINGS.items()):
+        if re.search(rf"\b{name}\b", condition):  # each costs the API server about as much as a term
+            condition = f"[{value}].exists({name}, {condition})"
     return condition or "false"
 
 
