@@ -1,5 +1,6 @@
 """``batchwarden serve``: the admission server, with its policies from a cluster or from files."""
 
+import gc
 import random
 import sys
 import time
@@ -111,6 +112,8 @@ def _serve(find: Callable[["Observer"], Source], settings: Settings, level: str,
     observer.watch(lambda: server.certificate_not_after)
     app = create_app(patient(source.knowing, settings, lambda: datetime.now(UTC)), observer, source.record)
     status = create_status_app(lambda: "draining" if server.draining else source.missing(), observer.scrape)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: to look through it again and again would hold up every request
     source.start(stop)
     try:
         return server.run(app, status)
