@@ -1,19 +1,22 @@
-"""Flask routes, and nothing else: bytes in, the decision of one door, bytes out."""
+"""The doors and the errors, and nothing else: bytes in, the decision of one door, bytes out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from time import perf_counter
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-from flask import Flask, Request, Response, request
-from flask.sessions import NullSession, SessionInterface
+from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
-from werkzeug.routing import MapAdapter
+from werkzeug.wsgi import get_input_stream
 
 from webhook.admission import decide, review
 from webhook.admission.message import quoted
 from webhook.admission.observe import Observer
 from webhook.admission.occurrences import Occurrence, occurrence_of
 from webhook.admission.patience import Asking, UnknownNamespaceError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 MAX_BODY = 8 * 1024 * 1024  # bytes: an object of 1.5 MiB twice, with room
 SENTENCES = {
@@ -22,26 +25,28 @@ SENTENCES = {
     413: f"the body is over {MAX_BODY} bytes; no AdmissionReview is",
 }
 Door: TypeAlias = Callable[[review.AdmissionRequest, decide.Context], review.Decision]
-
-
-class _NoSessions(SessionInterface):
-    """Keeps nothing, and makes nothing to keep: an API server has no session."""
-
-    _NONE = NullSession()
-
-    def open_session(self, _app: Flask, _request: Request) -> NullSession:
-        return self._NONE
+DOORS: Mapping[str, Door] = {"mutate": decide.mutate, "validate": decide.validate}
 
 
 class _Api(Flask):
-    """Flask without sessions, and with paths that are the same on every host: a twentieth of the time of a review."""
+    """Flask, around which what is posted to a door goes: contexts, signals and routes take longer than to judge.
 
-    session_interface: SessionInterface = _NoSessions()
+    Flask has all else, the errors of the doors among it.
+    """
 
-    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        if request is None:
-            return None
-        return self.url_map.bind("batchwarden", path_info=request.path, default_method=request.method)
+    doors: Mapping[str, Callable[["WSGIEnvironment"], bytes]] = {}
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        door = self.doors.get(environ["PATH_INFO"])
+        if door is None or environ["REQUEST_METHOD"] != "POST":
+            return super().wsgi_app(environ, start_response)
+        try:
+            body = door(environ)
+        except Exception as error:  # noqa: BLE001 - whatever is raised, a handler answers it
+            with self.request_context(environ):
+                return self.make_response(self.handle_user_exception(error))(environ, start_response)
+        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
 
 
 def create_app(context: Asking, observer: Observer, record: Callable[[Occurrence], None] = lambda _: None) -> Flask:
@@ -50,25 +55,20 @@ def create_app(context: Asking, observer: Observer, record: Callable[[Occurrence
     ``record`` takes what leaves an Event; an answer waits for it, so it only takes note.
     """
     app = _Api("batchwarden", static_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
 
-    def answer(webhook: str, door: Door) -> Response:
+    def answer(webhook: str, door: Door, environ: "WSGIEnvironment") -> bytes:
         start = perf_counter()
-        asked = review.read(request.get_data(cache=False), request.content_type)
-        decision = door(asked, context(asked, lambda: request.args.get("timeout", "")))
+        body = get_input_stream(environ, max_content_length=MAX_BODY).read()
+        asked = review.read(body, environ.get("CONTENT_TYPE"))
+        decision = door(asked, context(asked, lambda: Request(environ).args.get("timeout", "")))
         observer.decided(webhook, asked, decision, perf_counter() - start)
         if occurrence := occurrence_of(webhook, asked, decision):
             record(occurrence)
-        return Response(review.write(asked, decision), mimetype="application/json")
+        return review.write(asked, decision)
 
-    @app.post("/mutate")
-    def mutate() -> Response:
-        return answer("mutate", decide.mutate)
-
-    @app.post("/validate")
-    def validate() -> Response:
-        return answer("validate", decide.validate)
-
+    for webhook in DOORS:
+        app.add_url_rule(f"/{webhook}", webhook, methods=["POST"])  # what Flask tells of other methods
+    app.doors = {f"/{webhook}": partial(answer, webhook, door) for webhook, door in DOORS.items()}
     _answer_errors(app, observer)
     return app
 
