@@ -6,7 +6,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completio
 import re
 from typing import Final
 
-from policies.fields import lookup, mapping, sequence
+from policies.fields import lookup, sequence
 from policies.pods import words
 from policies.workload import Container, Section
 
@@ -38,4 +38,4 @@ def mounts_index(pod: Section) -> bool:
 
 
 def _is_index(source: object) -> bool:
-    return ANNOTATION in str(mapping(lookup(source, ("fieldRef",))).get("fieldPath"))
+    return bool(source) and ANNOTATION in str(lookup(source, ("fieldRef", "fieldPath")))

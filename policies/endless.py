@@ -37,7 +37,9 @@ def is_endless(container: Container, images: Collection[str] = ()) -> bool:
         return False
     parts = image.parse(reference).repository.split("/")
     names = ("/".join(parts), "/".join(parts[-2:]), parts[-1])
-    if not KNOWN.isdisjoint(names) or any(fnmatchcase(name, glob) for name in names for glob in images):
+    if not KNOWN.isdisjoint(names):
+        return True
+    if images and any(fnmatchcase(name, glob) for name in names for glob in images):
         return True
     return parts[-1] in AGENTS and "agent" in words(container)
 

@@ -40,9 +40,10 @@ def _judge(job: Workload, selection: Selection, extent: Extent) -> tuple[list[Ju
     judgements: list[Judgement] = []
     skips: list[Skip] = []
     failures = []
+    facts = selection.facts
     for rule, params, clauses in extent(selection.clauses).get(job.kind, ()):
         try:
-            findings = [*rule.check(job, params, selection.facts)]
+            findings = [*rule.check(job, params, facts)]
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still judge
             failures += [Failure(clause, error) for clause in clauses]
             continue

@@ -130,6 +130,8 @@ def render(path: Path) -> str:
 
 def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
+    if int not in map(type, path):
+        return render(path)
     shown = list(path)
     for depth, step in enumerate(path):
         raw = child(raw, step)

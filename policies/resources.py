@@ -80,7 +80,7 @@ def pod_request(job: Workload, resource: str, given: LimitRange) -> Decimal:
     if whole is not None:
         return quantity.parse(whole)
     beside = most = Decimal(0)
-    for container in job.all_containers():
+    for container in job.all_containers:
         asked = quantity.parse(_own_request(container, resource, given)[0] or 0)
         if container.init and not container.sidecar:
             most = max(most, beside + asked)
@@ -98,7 +98,9 @@ def show(amount: Decimal) -> str:
 
 def fits(written: Amount | None, most: Amount | None) -> bool:
     """Whether a container's own amount is all that is asked of it: some, and no more than the ceiling."""
-    amount = quantity.parse(written or 0)
+    if not written:
+        return False
+    amount = quantity.parse(written)
     return amount > 0 and (most is None or amount <= quantity.parse(most))
 
 

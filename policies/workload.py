@@ -96,11 +96,13 @@ class Workload:
     """A Job or a CronJob as rules see it.
 
     ``job_spec`` and ``pod_spec`` are the Job's own, or those of the CronJob's template: most rules need not know which.
+    ``all_containers`` are the init containers, sidecars among them, then the main ones.
     """
 
     __slots__ = (
         "_origins",
         "_places",
+        "all_containers",
         "containers",
         "cron_job_spec",
         "init_containers",
@@ -131,10 +133,8 @@ class Workload:
         self.namespace = namespace or self.metadata.text("namespace").value or "default"
         spec = mapping(raw.get("spec"))
         self.cron_job_spec = Section(("spec",), spec, CRON_JOB_SPEC_DEFAULTS)
-        path: Path = ("spec",)
-        if self.kind == "CronJob":
-            path = ("spec", "jobTemplate", "spec")
-            spec = mapping(mapping(spec.get("jobTemplate")).get("spec"))
+        path: Path = ("spec", "jobTemplate", "spec") if self.kind == "CronJob" else ("spec",)
+        spec = mapping(lookup(raw, path))
         self.job_spec = Section(path, spec, job_spec_defaults(spec))
         pod_spec = mapping(mapping(spec.get("template")).get("spec"))
         self.pod_spec = Section((*path, "template", "spec"), pod_spec, POD_SPEC_DEFAULTS)
@@ -144,6 +144,7 @@ class Workload:
         else:
             self.containers = tuple(_containers(self.pod_spec, "containers"))
             self.init_containers = tuple(_containers(self.pod_spec, "initContainers"))
+        self.all_containers = self.init_containers + self.containers
 
     def rewritten(self, raw: Mapping[str, Any]) -> "Workload":
         """View a changed copy of the object, which came the same way."""
@@ -169,19 +170,16 @@ class Workload:
     @property
     def controller(self) -> Mapping[str, Any] | None:
         """Give the owner reference of the controller that made this object and cleans it up, if one did."""
-        owners = sequence(self.metadata.raw.get("ownerReferences"))
-        return next((mapping(owner) for owner in owners if mapping(owner).get("controller") is True), None)
+        for owner in sequence(self.metadata.raw.get("ownerReferences")):
+            if mapping(owner).get("controller") is True:
+                return mapping(owner)
+        return None
 
     @property
     def tracker(self) -> str | None:
         """Name the tool that would create this object again if it vanished; None where none is seen."""
         entries = sequence(self.metadata.raw.get("managedFields"))
         return tracker(self.labels, self.annotations, [mapping(entry).get("manager") for entry in entries])
-
-    def all_containers(self) -> Iterator[Container]:
-        """Go through init containers and sidecars, then the main containers."""
-        yield from self.init_containers
-        yield from self.containers
 
     def origin(self, path: Path) -> Origin:
         """Say who wrote what stands at a path; what is absent is the API server's to fill in."""

@@ -44,9 +44,9 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find more retries than allowed, or than the deadline lets happen."""
-    limits = (job.job_spec.integer(key) for key in ("backoffLimitPerIndex", "backoffLimit"))
-    written = [limit for limit in limits if limit.value is not None]
-    retries = min(written, key=lambda limit: limit.value or 0)
+    retries, per_index = (job.job_spec.integer(key) for key in ("backoffLimit", "backoffLimitPerIndex"))
+    if per_index.value is not None and per_index.value <= (retries.value or 0):
+        retries = per_index
     asked, deadline = retries.value or 0, job.job_spec.integer("activeDeadlineSeconds").value
     if deadline is not None and 0 < asked < UNASKED:
         possible = sum(FIRST_WAIT * (2**retry - 1) < deadline for retry in range(1, asked + 1))

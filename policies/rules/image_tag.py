@@ -40,7 +40,7 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find tags that move, missing digests, and registries that are not allowed."""
-    for container in job.all_containers():
+    for container in job.all_containers:
         field = container.section.text("image")
         if field.value and "://" not in field.value:
             yield from _judge(field.path, field.value, params)

@@ -45,7 +45,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find readers of an index that is not there."""
     if is_indexed(job):
         return
-    readers = [f'Container "{container.name}"' for container in job.all_containers() if reads_index(container)]
+    readers = [f'Container "{container.name}"' for container in job.all_containers if reads_index(container)]
     readers += ["A volume"] * mounts_index(job.pod_spec)
     if readers:
         yield _finding(job, f"{readers[0]} reads the completion index, which is empty.", ("readers", len(readers)))

@@ -49,7 +49,7 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a limit, and limits over the ceiling."""
     ceilings = params.max or NOTHING
-    for container, resource in product(job.all_containers(), resources(params.require, ceilings)):
+    for container, resource in product(job.all_containers, resources(params.require, ceilings)):
         if fits(container.limits.get(resource), ceilings.get(resource)):
             continue
         share = limit(job, container, resource, facts.limit_range)
@@ -68,7 +68,7 @@ def _wanted(container: Container, resource: str, params: Params) -> Mapping[str,
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     """Write limits where none counts, if the LimitRange admits them and the request is no higher."""
-    for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
+    for container, (resource, amount) in product(job.all_containers, (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
         asked = quantity.parse(container.requests.get(resource) or 0)
         admitted = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)

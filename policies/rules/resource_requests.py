@@ -51,7 +51,7 @@ class Params(RuleParams, frozen=True):
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a request, requests over the ceiling, and requests too far below the limit."""
     ceilings, ratios = params.max or NOTHING, params.max_limit_to_request_ratio or NOTHING
-    for container, resource in product(job.all_containers(), resources(params.require, ceilings, ratios)):
+    for container, resource in product(job.all_containers, resources(params.require, ceilings, ratios)):
         if resource not in ratios and fits(container.requests.get(resource), ceilings.get(resource)):
             continue
         share = request(job, container, resource, facts.limit_range)
@@ -65,7 +65,7 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     """Write requests where none counts, or only a limit of our own, if the LimitRange and the limit admit them."""
-    for container, (resource, amount) in product(job.all_containers(), (params.defaults or {}).items()):
+    for container, (resource, amount) in product(job.all_containers, (params.defaults or {}).items()):
         if resource in container.requests:
             continue
         share, own = request(job, container, resource, facts.limit_range), container.limits.get(resource)

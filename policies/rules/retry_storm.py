@@ -43,7 +43,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find retries that nothing stops, or not for days."""
     if job.job_spec.integer(DEADLINE).value is None:
         yield from _retries(job, params.max_retries)
-    for container in job.all_containers():
+    for container in job.all_containers:
         if "restartPolicy" in container.section.raw and not container.sidecar:
             yield from _restarts(job, container)
 

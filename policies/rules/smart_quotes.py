@@ -19,7 +19,7 @@ Allowed::
 
 from collections.abc import Iterator
 
-from policies.fields import Path, sequence
+from policies.fields import Path, mapping, sequence
 from policies.rule import Default, Facts, Finding, Rule, RuleParams
 from policies.typography import Mend, mend_arguments, mend_schedule, mend_value
 from policies.workload import Container, Workload
@@ -37,7 +37,7 @@ def check(job: Workload, _params: Params, _facts: Facts) -> Iterator[Finding]:
         schedule = job.cron_job_spec.raw.get("schedule")
         if isinstance(schedule, str) and not schedule.isascii() and (mended := mend_schedule(schedule)):
             yield _finding((*job.cron_job_spec.path, "schedule"), mended, "The schedule cannot be read.", refused=True)
-    for container in job.all_containers():
+    for container in job.all_containers:
         yield from _judge(container)
 
 
@@ -49,8 +49,8 @@ def _judge(container: Container) -> Iterator[Finding]:
         for index, mended in mend_arguments(arguments):
             path = (*container.path, *texts[index][:2])
             yield _finding(path, mended, "Programs take a typographic quote for a letter, and such a dash for a name.")
-    for index, item in enumerate(container.section.items("env")):
-        value = item.raw.get("value")
+    for index, variable in enumerate(sequence(raw.get("env"))):
+        value = mapping(variable).get("value")
         if isinstance(value, str) and not value.isascii() and (meant := mend_value(value)):
             yield _finding((*container.path, "env", index, "value"), meant, "The program gets them as they are.")
 

@@ -140,7 +140,7 @@ def gap_paths(job: Workload, gap: Gap) -> list[Path]:
     """Say where a gap is in an object."""
     holder, *steps = gap.path
     if holder == "container":
-        return [(*container.path, *steps) for container in job.all_containers()]
+        return [(*container.path, *steps) for container in job.all_containers]
     if holder == "cronJob" and job.kind != "CronJob":
         return []
     holders = {"metadata": job.metadata, "cronJob": job.cron_job_spec, "job": job.job_spec, "pod": job.pod_spec}

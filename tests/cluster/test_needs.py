@@ -57,7 +57,7 @@ def holds(job: Workload, key: str, *values: object) -> bool:
 
 
 def asks_over(job: Workload, amount: str) -> bool:
-    asked = [container.requests.get("memory", 0) for container in job.all_containers()]
+    asked = [container.requests.get("memory", 0) for container in job.all_containers]
     return any(quantity.parse(each) > quantity.parse(amount) for each in asked)
 
 
@@ -72,7 +72,7 @@ REASONS: Mapping[str, Callable[[Workload], bool]] = {
         holds(job, "backoffLimit", 0) or holds(job, "podReplacementPolicy", "TerminatingOrFailed")
     ),
     "resourceLimits": lambda job: asks_over(job, "64Mi"),
-    "resourceRequests": lambda job: any(container.limits for container in job.all_containers()),
+    "resourceRequests": lambda job: any(container.limits for container in job.all_containers),
     "timeZone": lambda job: not timing.names_hours(job),
     "ttlAfterFinished": lambda job: job.tracker is not None,
 }

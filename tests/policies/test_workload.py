@@ -63,7 +63,7 @@ def test_odd_shapes_read_as_absent(path: Path, odd: Any) -> None:
     for kind in ("Job", "CronJob"):
         job = Workload(merge(base(kind), patch), request=Request())
         assert job.pod_spec.section("securityContext").raw == NOTHING
-        assert [container.limits.get("cpu") for container in job.all_containers()] in ([], [None])
+        assert [container.limits.get("cpu") for container in job.all_containers] in ([], [None])
         assert isinstance(job.name, str)
         assert isinstance(job.namespace, str)
         assert (job.controller, job.tracker) == (None, None)
@@ -133,7 +133,7 @@ def test_sidecars_are_told_from_init_containers_and_init_containers_come_first()
         {"restartPolicy": "OnFailure", "name": 5},
     ]
     job = Workload(cron_job(pod={"initContainers": init, "containers": [{"name": "work", "restartPolicy": "Always"}]}))
-    assert [(each.name, each.init, each.sidecar) for each in job.all_containers()] == [
+    assert [(each.name, each.init, each.sidecar) for each in job.all_containers] == [
         ("wait", True, False),
         ("proxy", True, True),
         ("", True, False),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from time import perf_counter
-from typing import TYPE_CHECKING, TypeAlias
+from typing import Any, TypeAlias
 
 from flask import Flask, Request, Response
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -15,28 +15,26 @@ from webhook.admission.observe import Observer
 from webhook.admission.occurrences import Occurrence, occurrence_of
 from webhook.admission.patience import Asking, UnknownNamespaceError
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
 MAX_BODY = 8 * 1024 * 1024  # bytes: an object of 1.5 MiB twice, with room
 SENTENCES = {
     404: "nothing is here; POST an AdmissionReview to /mutate or /validate",
     405: "only POST is answered here; send an AdmissionReview",
     413: f"the body is over {MAX_BODY} bytes; no AdmissionReview is",
 }
+Environ: TypeAlias = dict[str, Any]  # of WSGI
 Door: TypeAlias = Callable[[review.AdmissionRequest, decide.Context], review.Decision]
 DOORS: Mapping[str, Door] = {"mutate": decide.mutate, "validate": decide.validate}
 
 
 class _Api(Flask):
-    """Flask, around which what is posted to a door goes: contexts, signals and routes take longer than to judge.
+    """Flask, around which what is posted to a door goes: contexts, signals and routes take as long as to judge.
 
     Flask has all else, the errors of the doors among it.
     """
 
-    doors: Mapping[str, Callable[["WSGIEnvironment"], bytes]] = {}
+    doors: Mapping[str, Callable[[Environ], bytes]] = {}
 
-    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+    def wsgi_app(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         door = self.doors.get(environ["PATH_INFO"])
         if door is None or environ["REQUEST_METHOD"] != "POST":
             return super().wsgi_app(environ, start_response)
@@ -56,7 +54,7 @@ def create_app(context: Asking, observer: Observer, record: Callable[[Occurrence
     """
     app = _Api("batchwarden", static_folder=None)
 
-    def answer(webhook: str, door: Door, environ: "WSGIEnvironment") -> bytes:
+    def answer(webhook: str, door: Door, environ: Environ) -> bytes:
         start = perf_counter()
         body = get_input_stream(environ, max_content_length=MAX_BODY).read()
         asked = review.read(body, environ.get("CONTENT_TYPE"))
