@@ -134,9 +134,8 @@ def place(raw: object, path: Path) -> str:
         return render(path)
     shown = list(path)
     for depth, step in enumerate(path):
-        raw = child(raw, step)
         if isinstance(step, int):
-            name = mapping(raw).get("name")
+            name = mapping(lookup(raw, path[: depth + 1])).get("name")
             shown[depth] = name if isinstance(name, str) and name else step
     return _join(path, shown)
 
