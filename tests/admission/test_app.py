@@ -148,6 +148,16 @@ def test_an_unknown_path_is_refused(server: Server, path: str) -> None:
     assert answer == (404, "nothing is here; POST an AdmissionReview to /mutate or /validate")
 
 
+def test_a_door_is_found_behind_another_slash(server: Server) -> None:
+    """As in a registration whose URL ends in one."""
+    doubled = {"PATH_INFO": "//mutate"}
+    response = server.client.post(
+        "/mutate", data=body(request(sent(JOB))), content_type=JSON, environ_overrides=doubled
+    )
+    assert (response.status_code, response.mimetype) == (200, JSON)
+    assert response.get_json()["response"]["patchType"] == "JSONPatch"
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
 def test_another_method_is_refused(server: Server, method: str) -> None:
     response = server.client.open("/mutate", method=method, data=body(request(JOB)), content_type=JSON)

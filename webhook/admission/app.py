@@ -5,7 +5,7 @@ from functools import partial
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from flask import Flask, Request, Response
+from flask import Flask, Request, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wsgi import get_input_stream
 
@@ -27,9 +27,9 @@ DOORS: Mapping[str, Door] = {"mutate": decide.mutate, "validate": decide.validat
 
 
 class _Api(Flask):
-    """Flask, around which what is posted to a door goes: contexts, signals and routes take as long as to judge.
+    """Flask, with a shortcut for what is posted to a door: contexts, signals and routes take as long as to judge.
 
-    Flask has all else, the errors of the doors among it.
+    All else goes the way of Flask, as do the errors of the doors.
     """
 
     doors: Mapping[str, Callable[[Environ], bytes]] = {}
@@ -64,9 +64,12 @@ def create_app(context: Asking, observer: Observer, record: Callable[[Occurrence
             record(occurrence)
         return review.write(asked, decision)
 
-    for webhook in DOORS:
-        app.add_url_rule(f"/{webhook}", webhook, methods=["POST"])  # what Flask tells of other methods
+    def respond(door: Callable[[Environ], bytes]) -> Response:
+        return Response(door(request.environ), mimetype="application/json")
+
     app.doors = {f"/{webhook}": partial(answer, webhook, door) for webhook, door in DOORS.items()}
+    for path, way in app.doors.items():
+        app.add_url_rule(path, path, partial(respond, way), methods=["POST"])
     _answer_errors(app, observer)
     return app
 

@@ -197,7 +197,7 @@ def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
         becomes = operation.apply(put(becomes, holder, copy(lookup(becomes, holder))))
     if becomes != result.job.raw:
         raise AssertionError(f"the patch {operations} does not give the object that was judged")
-    return json.encode(operations, enc_hook=attrgetter("path"))
+    return json.encode(operations, enc_hook=attrgetter("path"))  # of a JsonPointer: its text
 
 
 def _reach(raw: object, path: Path) -> int:
