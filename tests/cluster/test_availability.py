@@ -211,8 +211,8 @@ def occupy(server: Server) -> set[int]:
 
 
 def large_review() -> str:
-    """Return a review of a Job with ten thousand containers, which keeps a thread busy for tenths of a second."""
-    containers = [{"name": f"c{number}", "image": "registry.example.com/main:1"} for number in range(10_000)]
+    """Return a review of a Job with so many containers that it keeps a thread busy for a tenth of a second."""
+    containers = [{"name": f"c{number}", "image": "registry.example.com/main:1"} for number in range(100_000)]
     manifest = job("large", template={"spec": {"restartPolicy": "Never", "containers": containers}})
     request = {
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
