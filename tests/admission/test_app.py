@@ -148,6 +148,11 @@ def test_an_unknown_path_is_refused(server: Server, path: str) -> None:
     assert answer == (404, "nothing is here; POST an AdmissionReview to /mutate or /validate")
 
 
+def test_what_is_posted_to_a_door_goes_around_flask(server: Server) -> None:
+    server.client.application.before_request(lambda: ("the way of Flask", 418))
+    assert [server.post(path, body(request(JOB))).status_code for path in (*DOORS, "/")] == [200, 200, 418]
+
+
 def test_a_door_is_found_behind_another_slash(server: Server) -> None:
     """As in a registration whose URL ends in one."""
     doubled = {"PATH_INFO": "//mutate"}

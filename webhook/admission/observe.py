@@ -5,6 +5,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from threading import Lock
@@ -58,12 +59,11 @@ class Log:
 
 def _ascii(fields: dict[str, object]) -> bytes:
     """Write JSON as msgspec does, which is the faster; it escapes no more than it must, and takes fewer types."""
-    try:
+    with suppress(TypeError, ValueError):
         written = msgspec.json.encode(fields)
-    except (TypeError, ValueError):
-        written = DEL
-    obeyed = DEL in written or not written.isascii()
-    return json.dumps(fields, separators=(",", ":")).encode() if obeyed else written
+        if written.isascii() and DEL not in written:
+            return written
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 class _Handler(logging.Handler):
