@@ -25,7 +25,8 @@ from urllib.request import Request, urlopen
 import yaml
 from jsonpatch import JsonPatch
 
-from policies.fields import CRON_JOB_SPEC_DEFAULTS, LAST_APPLIED_ANNOTATION, POD_SPEC_DEFAULTS, job_spec_defaults
+from policies.fields import LAST_APPLIED_ANNOTATION
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS, job_spec_defaults
 
 HERE = Path(__file__).parent
 EXAMPLES = HERE / "examples"

@@ -6,8 +6,7 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completio
 import re
 from typing import Final
 
-from policies.fields import lookup, sequence
-from policies.pods import words
+from policies.fields import lookup, mapping, sequence
 from policies.workload import Container, Section
 
 NAME: Final = "JOB_COMPLETION_INDEX"
@@ -19,9 +18,10 @@ PROVIDES: Final = re.compile(rf"(?<![\w$({{]){NAME}=|-[nzv]\s+\W*{NAME}\b|\$\{{{
 
 def reads_index(container: Container) -> bool:
     """Whether a container's command, arguments or variables need the index; not if they see to it themselves."""
-    if any(_is_index(lookup(variable, ("valueFrom",))) for variable in sequence(container.section.raw.get("env"))):
+    variables = sequence(container.section.raw.get("env"))
+    if any(_is_index(source) for variable in variables if (source := mapping(variable).get("valueFrom"))):
         return True
-    told = [word for word in words(container) if NAME in word]
+    told = [word for word in container.words if NAME in word]
     if not told or NAME in told or "envFrom" in container.section.raw:
         return False
     return any(map(READS.search, told)) and not any(map(PROVIDES.search, told))

@@ -19,6 +19,7 @@ Accept: TypeAlias = Callable[[Workload, str], bool]
 # Anybody may send a manifest without end, and each default costs a walk through all of it.
 MOST_CONTAINERS = 64
 MOST_TRIES = 64
+PHASES = tuple(Phase)
 
 
 def defaults(job: Workload, select: Select, before: Before | None = None) -> Defaulting:
@@ -95,10 +96,13 @@ class _Draft:
         return self.job
 
     def attempt(self, default: Default) -> Mapping[str, Any] | None:
-        """Give the object with a default: None where somebody said something else, the same where it stands."""
+        """Give the object with a default, whose own field is open: None where somebody said something else beside it.
+
+        It is the same object where the value stands there.
+        """
         raw, values = self.raw, self.values
         for path, value in default.writes:
-            if values[path] != value if path in values else not self.job.is_open(path):
+            if values[path] != value if path in values else path is not default.path and not self.job.is_open(path):
                 return None
             if lookup(raw, path) != value:
                 raw = put(raw, path, value)
@@ -143,7 +147,7 @@ class _Offer:
         settled = []
         if accept is not None:  # the attempt before may have written labels
             self._look(self.original)
-        for phase in Phase:
+        for phase in PHASES:
             if not self.selection.clauses.writing[phase]:
                 continue
             for at, candidates in self._candidates(draft.view(), self.selection.clauses.writing[phase]).items():

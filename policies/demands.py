@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from itertools import combinations
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
@@ -10,6 +9,7 @@ from msgspec import Struct, json, structs
 
 from policies import quantity
 from policies.cel import Schema
+from policies.globs import matches
 
 
 class Term(NamedTuple):
@@ -65,7 +65,7 @@ class Among(Struct, frozen=True):
         (key, value), (of, choices) = _values(params, (self.name, self.of))
         if value is None or choices is None or value in choices:
             return
-        if not (self.globs and any(fnmatchcase(value, glob) for glob in choices)):
+        if not (self.globs and matches(value, tuple(choices))):
             raise ValueError(f"{key} {value} is not among {of}: {', '.join(choices)}; add it there")
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:

@@ -5,13 +5,12 @@ https://linkerd.io/2/features/native-sidecars/ and
 https://github.com/GoogleCloudPlatform/cloud-sql-proxy/tree/main/examples/k8s-sidecar.
 """
 
-from collections.abc import Collection, Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable
 from typing import Final
 
 from policies import image
 from policies.fields import sequence
-from policies.pods import words
+from policies.globs import matches
 from policies.workload import Container
 
 KNOWN: Final = frozenset((
@@ -29,21 +28,19 @@ ENDINGS: Final = ("--once", "/shutdown", "exit-after-auth", "exit_after_auth", "
                   "linkerd-await", "one-time", "one_time", "quitquitquit", "scuttle")  # fmt: skip
 
 
-def is_endless(container: Container, images: Collection[str] = ()) -> bool:
+def is_endless(container: Container, images: tuple[str, ...] = ()) -> bool:
     """Whether it runs a known proxy or agent, or one of these repositories (globs), and no shell that may end it."""
     reference = container.section.text("image").value
-    command = next(iter(sequence(container.section.raw.get("command"))), "")
-    if not reference or str(command).rpartition("/")[2] in SHELLS:
+    if not reference:
         return False
-    parts = image.parse(reference).repository.split("/")
-    names = ("/".join(parts), "/".join(parts[-2:]), parts[-1])
-    if not KNOWN.isdisjoint(names):
-        return True
-    if images and any(fnmatchcase(name, glob) for name in names for glob in images):
-        return True
-    return parts[-1] in AGENTS and "agent" in words(container)
+    names = image.parse(reference).ends
+    agent = names[0] in AGENTS and "agent" in container.words
+    if KNOWN.isdisjoint(names) and not agent and not (images and any(matches(name, images) for name in names)):
+        return False
+    command = next(iter(sequence(container.section.raw.get("command"))), "")
+    return str(command).rpartition("/")[2] not in SHELLS
 
 
 def is_ended(containers: Iterable[Container]) -> bool:
     """Whether one of them says how another is ended."""
-    return any(ending in word.lower() for container in containers for word in words(container) for ending in ENDINGS)
+    return any(ending in word.lower() for container in containers for word in container.words for ending in ENDINGS)

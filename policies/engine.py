@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from decimal import Decimal
+from itertools import product
 from operator import attrgetter
 from typing import TypeAlias
 
 from msgspec import structs
 
 from policies.clauses import Clause, Clauses, Question
-from policies.fields import Path, child, mapping
+from policies.fields import Path, child
 from policies.rule import STRENGTH, Finding
 from policies.selection import Selection
 from policies.verdict import Before, Failure, Identity, Judgement, Key, Skip, Verdict, Violation
@@ -47,15 +48,13 @@ def _judge(job: Workload, selection: Selection, extent: Extent) -> tuple[list[Ju
         except Exception as error:  # noqa: BLE001 - whatever a rule raises, the others still judge
             failures += [Failure(clause, error) for clause in clauses]
             continue
-        if not findings:
-            continue
-        for clause in clauses:
+        for clause, finding in product(clauses, findings) if findings else ():
             exception = selection.lifting(clause)
             if exception is not None:
-                skips += [Skip(clause, finding, exception) for finding in findings]
+                skips.append(Skip(clause, finding, exception))
                 continue
             why = selection.why_not_lifted(clause)
-            judgements += [Judgement(clause, finding, job.place(finding.path), not_lifted=why) for finding in findings]
+            judgements.append(Judgement(clause, finding, job.place(finding.path), not_lifted=why))
     return judgements, skips, failures
 
 
@@ -76,18 +75,25 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
     groups: dict[Key, list[Judgement]] = {}
     for judgement in judgements:
         groups.setdefault((judgement.clause.rule.key, judgement.place), []).append(judgement)
-    violations = [Violation(tuple(sorted(group, key=_weight))) for group in groups.values()]
-    return tuple(sorted(violations, key=lambda violation: document_order(job.raw, violation.finding.path)))
+    violations = [
+        Violation(tuple(sorted(group, key=_weight)) if len(group) > 1 else (group[0],)) for group in groups.values()
+    ]
+    if len(violations) > 1:
+        violations.sort(key=lambda violation: document_order(job.raw, violation.finding.path))
+    return tuple(violations)
 
 
-def document_order(raw: object, path: Path) -> tuple[int, ...]:
+def document_order(raw: object, path: Path) -> list[int]:
     """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
     order = []
     for step in path:
-        keys = mapping(raw)
-        order.append(step if isinstance(step, int) else list(keys).index(step) if step in keys else len(keys))
-        raw = child(raw, step)
-    return tuple(order)
+        if type(raw) is dict and type(step) is str:
+            order.append([*raw].index(step) if step in raw else len(raw))
+            raw = raw.get(step)
+        else:
+            order.append(step if type(step) is int else 0)
+            raw = child(raw, step)
+    return order
 
 
 def _weight(judgement: Judgement) -> tuple[int, Decimal | float, int]:

@@ -1,9 +1,9 @@
-"""Pure: places in an object, what the API server fills in there, and who wrote what stands there.
+"""Pure: places in an object, and who wrote what stands there.
 
 Nothing here knows what is good or bad; it only says what is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -23,32 +23,8 @@ CLIENT_SIDE_APPLIERS: Final = frozenset({"kubectl-client-side-apply", "argocd-co
 # What server-side apply gives to one owner whole: x-kubernetes-map-type and x-kubernetes-list-type in the API's schema.
 ATOMIC: Final = frozenset({"nodeSelector", "rules", "selector", "tolerations"})
 
-# https://github.com/kubernetes/kubernetes/blob/v1.37.1/pkg/apis/batch/v1/defaults.go
-CRON_JOB_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
-    "concurrencyPolicy": "Allow",
-    "suspend": False,
-    "successfulJobsHistoryLimit": 3,
-    "failedJobsHistoryLimit": 1,
-}
-JOB_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
-    "parallelism": 1,
-    "completions": 1,
-    "backoffLimit": 6,
-    "completionMode": "NonIndexed",
-    "suspend": False,
-    "manualSelector": False,
-    "podReplacementPolicy": "TerminatingOrFailed",
-}
-# https://github.com/kubernetes/kubernetes/blob/v1.37.1/pkg/apis/core/v1/defaults.go
-POD_SPEC_DEFAULTS: Final[Mapping[str, Any]] = {
-    "restartPolicy": "Always",
-    "terminationGracePeriodSeconds": 30,
-    "dnsPolicy": "ClusterFirst",
-    "schedulerName": "default-scheduler",
-}
 KEYED: Final = frozenset({"labels", "annotations", "nodeSelector", "matchLabels"})
 MEMO_TEXT: Final = 65536  # characters: hostile objects cannot fill the memo
-MAX_INT32: Final = 2**31 - 1
 
 
 class Origin(StrEnum):
@@ -58,23 +34,6 @@ class Origin(StrEnum):
     DEFAULT = "default"
     UNKNOWN = "unknown"
     BATCHWARDEN = "batchwarden"
-
-
-def job_spec_defaults(spec: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Say what the API server fills into this Job spec where it says nothing.
-
-    Source: ``SetDefaults_Job`` in pkg/apis/batch/v1/defaults.go.
-    """
-    if not any(spec.get(key) is not None for key in ("parallelism", "backoffLimitPerIndex", "podFailurePolicy")):
-        return JOB_SPEC_DEFAULTS
-    filled = dict(JOB_SPEC_DEFAULTS)
-    if spec.get("parallelism") is not None:
-        del filled["completions"]
-    if spec.get("backoffLimitPerIndex") is not None:
-        filled["backoffLimit"] = MAX_INT32
-    if spec.get("podFailurePolicy") is not None:
-        filled["podReplacementPolicy"] = "Failed"
-    return filled
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -109,14 +68,21 @@ def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever 
 
     Raises ValueError where a parent is neither object nor list.
     """
-    if not path:
-        return value
-    step, rest = path[0], path[1:]
-    if isinstance(step, str) and (raw is None or isinstance(raw, dict)):
-        return {**(raw or {}), step: put((raw or {}).get(step), rest, value)}
-    if isinstance(step, int) and isinstance(raw, list):
-        return [*raw[:step], *(put(item, rest, value) for item in raw[step : step + 1]), *raw[step + 1 :]]
-    raise ValueError(f"cannot write {render(path)} into a {type(raw).__name__}")
+    whole: list[Any] = [raw]
+    holder: Any = whole
+    at: str | int = 0
+    for step in path:
+        found = holder[at]
+        if type(step) is str and (found is None or type(found) is dict):
+            copied: Any = {step: None} if found is None else {**found, step: found.get(step)}
+        elif type(step) is int and type(found) is list and step < len(found):
+            copied = [*found]
+        else:
+            raise ValueError(f"cannot write {render(path)} into a {type(found).__name__}")
+        holder[at] = copied
+        holder, at = copied, step
+    holder[at] = value
+    return whole[0]
 
 
 @lru_cache(maxsize=1024)
@@ -132,15 +98,16 @@ def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
     if int not in map(type, path):
         return render(path)
-    shown = list(path)
-    for depth, step in enumerate(path):
-        if isinstance(step, int):
-            name = mapping(lookup(raw, path[: depth + 1])).get("name")
-            shown[depth] = name if isinstance(name, str) and name else step
-    return _join(path, shown)
+    shown: list[str | int] = []
+    for step in path:
+        raw = child(raw, step)
+        name = raw.get("name") if type(step) is int and type(raw) is dict else None
+        shown.append(name if isinstance(name, str) and name else step)
+    return _join(path, tuple(shown))
 
 
-def _join(path: Path, shown: Iterable[str | int]) -> str:
+@lru_cache(maxsize=1024)
+def _join(path: Path, shown: Path) -> str:
     text, keyed = "", False
     for step, word in zip(path, shown, strict=True):
         # a key with a dot in it, such as nvidia.com/gpu, is a user's key, whatever holds it

@@ -10,13 +10,17 @@ MEMO_TEXT: Final = 512  # characters: hostile objects cannot fill the memo
 
 
 class Image(NamedTuple):
-    """An image reference: ``busybox`` is ``docker.io/library/busybox`` in full, with the tag ``latest``."""
+    """An image reference: ``busybox`` is ``docker.io/library/busybox`` in full, with the tag ``latest``.
+
+    ``ends`` are the last part of the repository, the last two, and all of it: mirrors keep the end of a name.
+    """
 
     name: str
     registry: str
     repository: str
     tag: str
     digest: str
+    ends: tuple[str, ...]
 
 
 def parse(reference: str) -> Image:
@@ -34,7 +38,9 @@ def _parse(reference: str) -> Image:
         registry, rest = "docker.io", name
     registry = "docker.io" if registry == "index.docker.io" else registry
     library = "library/" if registry == "docker.io" and "/" not in rest else ""
-    return Image(name, registry, f"{registry}/{library}{rest}", tag or "latest", digest)
+    parts = (registry, *(library + rest).split("/"))
+    ends = tuple("/".join(parts[-last:]) for last in (1, 2, len(parts)))
+    return Image(name, registry, ends[-1], tag or "latest", digest, ends)
 
 
 _remembered = lru_cache(maxsize=1024)(_parse)

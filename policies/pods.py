@@ -1,9 +1,9 @@
-"""Pure: what a Job's Pods come to: how many run at once, who decides on that, and what their containers are told."""
+"""Pure: what a Job's Pods come to: how many run at once, and who decides on that."""
 
 from typing import Final
 
-from policies.fields import FILE, lookup, mapping, sequence
-from policies.workload import Container, Workload
+from policies.fields import FILE, lookup, mapping
+from policies.workload import Workload
 
 INDEXED: Final = "Indexed"
 JOB_CONTROLLER: Final = "kubernetes.io/job-controller"
@@ -42,13 +42,3 @@ def is_resized(job: Workload) -> bool:
     Kueue may start a Job with fewer Pods than asked for, and restores their number when it takes the Job's place away.
     """
     return job.request is not FILE and job.request.old is not None and is_queued(job)
-
-
-def words(container: Container) -> list[str]:
-    """List all that a container is told: its command, its arguments, the names and values of its variables."""
-    raw = container.section.raw
-    told = [*sequence(raw.get("command")), *sequence(raw.get("args"))]
-    for variable in sequence(raw.get("env")):
-        if isinstance(variable, dict):
-            told += variable.get("name"), variable.get("value")
-    return [word for word in told if isinstance(word, str)]

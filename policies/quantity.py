@@ -5,9 +5,12 @@ Source: pkg/api/resource/quantity.go and suffix.go in https://github.com/kuberne
 
 import json
 import re
+from collections.abc import Mapping
 from decimal import ROUND_UP, Context, Decimal
 from functools import lru_cache
 from typing import Final
+
+from msgspec import Struct
 
 BINARY_UNITS: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 DECIMAL_UNITS: Final = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E")
@@ -25,28 +28,48 @@ GRAMMAR: Final = re.compile(r"([+-]?)([0-9]*)(?:\.([0-9]*))?(?:([KMGTPE]i)|([num
 _SLIP = re.compile(r"\s*([0-9]+)(?:[.,]([0-9]+))?\s*(?:([kmgtpe])(i?b?)|b)?\s*", re.IGNORECASE)
 
 
-def parse(amount: object) -> Decimal:
+class Amount(Struct, frozen=True, gc=False):
+    """A quantity: what it comes to, and how it is written."""
+
+    value: Decimal
+    written: str | int | float
+
+    def __str__(self) -> str:
+        """Give what is written."""
+        return str(self.written)
+
+
+def read(written: object) -> Amount:
     """Read a quantity, such as ``512Mi``, ``250m``, ``1e3`` or a plain number.
 
     Exact but for what is finer than a nano, which is rounded away from zero, and binary amounts over 2^63-1,
     which are capped, as in Go. Raises ValueError with a sentence that says what is allowed.
     """
-    if isinstance(amount, str):
-        return _remembered(amount) if len(amount) <= MEMO_TEXT else _read(amount)
-    if isinstance(amount, float):
-        return _read(repr(amount))
-    if isinstance(amount, int) and not isinstance(amount, bool):
-        return max(-MOST_DECIMAL, min(MOST_DECIMAL, Decimal(amount)))
+    if isinstance(written, str):
+        return _remembered(written) if len(written) <= MEMO_TEXT else _read(written)
+    if isinstance(written, float):
+        return Amount(_parse(repr(written)), written)
+    if isinstance(written, int) and not isinstance(written, bool):
+        return Amount(max(-MOST_DECIMAL, min(MOST_DECIMAL, Decimal(written))), written)
     raise ValueError("a quantity is text or a number, e.g. 512Mi")
 
 
-def is_quantity(amount: object) -> bool:
-    """Whether ``parse`` reads it."""
+def parse(written: object) -> Decimal:
+    """Read what a quantity comes to; raise ValueError as ``read`` does."""
+    return read(written).value
+
+
+def amounts(value: object) -> Mapping[str, Amount]:
+    """Read what is a quantity; what is none reads as absent, as the API server refuses it anyway."""
+    items = value.items() if isinstance(value, dict) else ()
+    return {name: amount for name, written in items if (amount := _read_any(written))}
+
+
+def _read_any(written: object) -> Amount | None:
     try:
-        parse(amount)
+        return read(written)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def format(amount: Decimal, like: str = "") -> str:  # noqa: A001 - read as quantity.format
@@ -70,7 +93,11 @@ def _shorten(number: int, base: int, units: tuple[str, ...]) -> str:
     return f"{number}{units[power]}"
 
 
-def _read(written: str) -> Decimal:
+def _read(written: str) -> Amount:
+    return Amount(_parse(written), written)
+
+
+def _parse(written: str) -> Decimal:
     text = written.strip(" ")  # as Quantity.UnmarshalJSON does
     match = GRAMMAR.fullmatch(text)
     if not match or not text:

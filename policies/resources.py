@@ -7,20 +7,22 @@ https://kubernetes.io/docs/concepts/policy/limit-range/
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import ROUND_CEILING, Decimal
 from math import inf
-from typing import NamedTuple
+from operator import attrgetter
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from policies import quantity
 from policies.fields import NOTHING, Path, mapping, sequence
+from policies.quantity import Amount, amounts
 from policies.rule import Default, Finding, Gap, LimitRange, missing
-from policies.workload import Amount, Container, Workload, amounts
+from policies.workload import Container, Workload
 
+ZERO = Decimal(0)
 MEBI = Decimal(2**20)
-EXAMPLES: Mapping[str, Amount] = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
+EXAMPLES: Mapping[str, str] = {"cpu": "250m", "memory": "256Mi", "ephemeral-storage": "1Gi"}
 
 
-class Share(NamedTuple):
+class Share(Struct, frozen=True, gc=False):
     """An amount of a resource, where it stands, and what gave it where the container itself does not say.
 
     ``void`` where a limit is written as 0, which the kubelet takes for none: ``generateLinuxContainerResources`` in
@@ -39,11 +41,11 @@ def limit(job: Workload, container: Container, resource: str, given: LimitRange)
     own = container.limits.get(resource)
     if own is None and resource in given.default:
         return Share(path, given.default[resource], "the namespace's LimitRange")
-    void = own is not None and not quantity.parse(own)
+    void = own is not None and not own.value
     if own is not None and not void:
         return Share(path, own)
     pod = _pod_amount(job, "limits", resource)
-    if pod is None or not quantity.parse(pod):
+    if pod is None or not pod.value:
         return Share(path, None, void=void)
     return Share(path, pod, "the Pod's own limit")
 
@@ -78,15 +80,18 @@ def pod_request(job: Workload, resource: str, given: LimitRange) -> Decimal:
     """
     whole = _pod_amount(job, "requests", resource)
     if whole is not None:
-        return quantity.parse(whole)
-    beside = most = Decimal(0)
+        return whole.value
+    beside = most = ZERO
     for container in job.all_containers:
-        asked = quantity.parse(_own_request(container, resource, given)[0] or 0)
+        asked = container.requests.get(resource) or _own_request(container, resource, given)[0]
+        if asked is None:
+            continue
         if container.init and not container.sidecar:
-            most = max(most, beside + asked)
+            most = max(most, beside + asked.value)
         else:
-            beside += asked
-    return max(most, beside) or quantity.parse(_pod_amount(job, "limits", resource) or 0)
+            beside += asked.value
+    whole = _pod_amount(job, "limits", resource) if max(most, beside) == ZERO else None
+    return max(most, beside) if whole is None else whole.value
 
 
 def show(amount: Decimal) -> str:
@@ -96,15 +101,12 @@ def show(amount: Decimal) -> str:
     return quantity.format((amount / MEBI).to_integral_value(ROUND_CEILING) * MEBI, "1Mi")
 
 
-def fits(written: Amount | None, most: Amount | None) -> bool:
+def fits(own: Amount | None, most: Amount | None) -> bool:
     """Whether a container's own amount is all that is asked of it: some, and no more than the ceiling."""
-    if not written:
-        return False
-    amount = quantity.parse(written)
-    return amount > 0 and (most is None or amount <= quantity.parse(most))
+    return own is not None and own.value > ZERO and (most is None or own.value <= most.value)
 
 
-def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Finding:
+def lacking(share: Share, given: Mapping[str, str | int] | None, *, why: str) -> Finding:
     """Find that nothing gives a container this resource; ``given`` holds what the policy would write."""
     resource = str(share.path[-1])
     value = (given or NOTHING).get(resource)
@@ -113,21 +115,21 @@ def lacking(share: Share, given: Mapping[str, Amount] | None, *, why: str) -> Fi
     return structs.replace(finding, found="is 0, which limits nothing") if share.void else finding
 
 
-def over(share: Share, most: Amount) -> Iterator[Finding]:
-    """Find an amount over the ceiling of its resource."""
-    excess = quantity.parse(share.amount) - quantity.parse(most)
-    if excess > 0:
+def over(share: Share, most: Amount | None) -> Iterator[Finding]:
+    """Find an amount over the ceiling of its resource, if there is one."""
+    if share.amount is not None and most is not None and share.amount.value > most.value:
+        excess = share.amount.value - most.value
         found = f"is {share.amount}" + (f", given by {share.giver}" if share.giver else "")
         why = "One Job must not take what the others need."
         yield Finding(path=share.path, found=found, allowed=f"at most {most}", why=why, excess=("over", excess),
-                      fix=Default(share.path, most))  # fmt: skip
+                      fix=Default(share.path, most.written))  # fmt: skip
 
 
 def with_request(finding: Finding, container: Container) -> Finding:
     """Lower a request along with the limit that cures a finding: the API server refuses a limit below its request."""
     fix = finding.fix
     asked = container.requests.get(str(finding.path[-1]))
-    if fix is None or asked is None or quantity.parse(asked) <= quantity.parse(fix.value):
+    if fix is None or asked is None or asked.value <= quantity.parse(fix.value):
         return finding
     request_path = (*container.path, "resources", "requests", finding.path[-1])
     return structs.replace(finding, fix=Default(fix.path, fix.value, ((request_path, fix.value),)), example=True)
@@ -135,8 +137,10 @@ def with_request(finding: Finding, container: Container) -> Finding:
 
 def far_below(share: Share, bound: Share, ratio: float) -> Iterator[Finding]:
     """Find a request that its limit exceeds by more than the ratio."""
+    if share.amount is None or bound.amount is None:
+        return
     resource, most = share.path[-1], quantity.parse(ratio)
-    asked, held = quantity.parse(share.amount), quantity.parse(bound.amount or 0)
+    asked, held = share.amount.value, bound.amount.value
     if held <= asked * most:
         return
     unit = Decimal("0.001") if resource == "cpu" else MEBI if held / most >= MEBI else Decimal(1)
@@ -147,15 +151,18 @@ def far_below(share: Share, bound: Share, ratio: float) -> Iterator[Finding]:
                   excess=("ratio", held / asked if asked else inf))  # fmt: skip
 
 
-def gaps(part: str, wanted: Mapping[str, Amount] | None) -> Iterator[Gap]:
+def gaps(part: str, wanted: Mapping[str, str | int] | None) -> Iterator[Gap]:
     """Name the fields of limits or requests that are to be written, in each container."""
     for resource, amount in (wanted or NOTHING).items():
         yield Gap(("container", "resources", part, resource), amount)
 
 
-def resources(*named: Iterable[str] | None) -> list[str]:
-    """Unite the resources that parameters name, each once, in order."""
-    return list(dict.fromkeys(resource for names in named for resource in names or ()))
+def ceilings(
+    require: Iterable[str], most: Mapping[str, str | int] | None, ratios: Iterable[str] | None = None
+) -> tuple[tuple[str, Amount | None], ...]:
+    """List the resources that parameters name, each once, in order, with the ceiling of those that have one."""
+    read = amounts(most)
+    return tuple((resource, read.get(resource)) for resource in dict.fromkeys((*require, *read, *(ratios or ()))))
 
 
 def _pod_amount(job: Workload, part: str, resource: str) -> Amount | None:
@@ -193,10 +200,13 @@ def _unite(known: LimitRange, item: Mapping[str, object]) -> LimitRange:
     return LimitRange(
         default={**default, **known.default},
         default_request={**default_request, **known.default_request},
-        min={key: max(least.get(key, 0), known.min.get(key, 0), key=quantity.parse) for key in {**least, **known.min}},
-        max={key: _lower(most.get(key), known.max.get(key)) for key in {**most, **known.max}},
+        min={key: max(_both(key, least, known.min), key=_VALUE) for key in {**least, **known.min}},
+        max={key: min(_both(key, most, known.max), key=_VALUE) for key in {**most, **known.max}},
     )
 
 
-def _lower(one: Amount | None, other: Amount | None) -> Amount:
-    return min((amount for amount in (one, other) if amount is not None), key=quantity.parse)
+_VALUE = attrgetter("value")
+
+
+def _both(key: str, *found: Mapping[str, Amount]) -> list[Amount]:
+    return [each[key] for each in found if key in each]

@@ -1,6 +1,6 @@
 """Pure: what a rule is, what it is told, and what it yields."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from math import inf
@@ -8,12 +8,11 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Literal, NamedTuple
 
 from msgspec import Meta, Struct, structs
 
-from policies import quantity
 from policies.cel import cel
 from policies.demands import Demands
 from policies.fields import NOTHING, Path
-from policies.quantity import ALLOWED, GRAMMAR
-from policies.workload import Amount, Field, Workload
+from policies.quantity import ALLOWED, GRAMMAR, Amount
+from policies.workload import Field, Workload
 
 Kind: TypeAlias = Literal["Job", "CronJob"]
 Severity: TypeAlias = Literal["high", "medium", "low"]
@@ -84,10 +83,10 @@ class LimitRange(Struct, frozen=True, gc=False):
     min: Mapping[str, Amount] = NOTHING
     max: Mapping[str, Amount] = NOTHING
 
-    def admits(self, resource: str, amount: Amount) -> bool:
+    def admits(self, resource: str, amount: Decimal) -> bool:
         """Whether a container may have this much of a resource."""
-        least, most = self.min.get(resource, amount), self.max.get(resource, amount)
-        return quantity.parse(least) <= quantity.parse(amount) <= quantity.parse(most)
+        least, most = self.min.get(resource), self.max.get(resource)
+        return (least is None or least.value <= amount) and (most is None or amount <= most.value)
 
 
 class Facts(Struct, frozen=True, gc=False):
@@ -150,7 +149,7 @@ class Finding(Struct, frozen=True, kw_only=True, gc=False):
         return self.excess == other.excess and self.judged == other.judged
 
 
-class Range(NamedTuple):
+class Range(Struct, frozen=True, gc=False):
     """Bounds of a number, both included; None: unbounded."""
 
     least: int | None = None
@@ -164,15 +163,16 @@ class Range(NamedTuple):
             return f"at most {self.most}"
         return f"at least {self.least}" if self.most is None else f"{self.least} to {self.most}"
 
-    def check(self, field: Field[int], why: str) -> Iterator[Finding]:
+    def check(self, field: Field[int], why: str) -> tuple[Finding, ...]:
         """Find a value out of bounds; an absent one is none of a range's business."""
         value = field.value
         if value is None:
-            return
+            return ()
         if self.most is not None and value > self.most:
-            yield self._finding(field, self.most, ("over", value - self.most), why)
-        elif self.least is not None and value < self.least:
-            yield self._finding(field, self.least, ("under", self.least - value), why)
+            return (self._finding(field, self.most, ("over", value - self.most), why),)
+        if self.least is not None and value < self.least:
+            return (self._finding(field, self.least, ("under", self.least - value), why),)
+        return ()
 
     def _finding(self, field: Field[int], bound: int, excess: tuple[str, float], why: str) -> Finding:
         fix = Default(field.path, bound)
@@ -187,11 +187,11 @@ def missing(path: Path, value: object, *, limits: object = "", why: str, example
 
 def not_allowed(
     field: Field[str], choices: tuple[str, ...], fix: str | None, *, why: str, refused: bool = False
-) -> Iterator[Finding]:
+) -> tuple[Finding, ...]:
     """Find a value that is not one of the choices; ``fix`` is the one to write, None where any will do."""
     if field.value in choices:
-        return
-    yield Finding(
+        return ()
+    finding = Finding(
         path=field.path,
         found="is missing" if field.value is None else f"is {field.value}",
         allowed=" or ".join(choices),
@@ -201,6 +201,7 @@ def not_allowed(
         example=fix is None and len(choices) > 1,
         refused=refused,
     )
+    return (finding,)
 
 
 P = TypeVar("P", bound=RuleParams)

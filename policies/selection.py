@@ -5,7 +5,6 @@ A ``Snapshot`` is everything that decides, at one moment; it is never changed, o
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from fnmatch import fnmatchcase
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 
 from policies.clauses import Clause, Clauses, clauses_of, sort
 from policies.fields import NOTHING
+from policies.globs import matches
 from policies.objects import BatchPolicyException, Exclude, Policy
 from policies.rule import Facts, LimitRange, Rule
 from policies.workload import Workload
@@ -92,7 +92,9 @@ class Scope(NamedTuple):
 
     def clauses(self, labels: Iterable[Mapping[str, Any]], subject: Subject) -> Clauses:
         """Collect the clauses for an object that has several sets of labels, each of which may meet a selector."""
-        binding = {each.rank: each for own in labels for each in self._asked(own) if each.binds(own, subject)}
+        binding: dict[int, Conditional] = {}
+        if self.by_label or self.others:
+            binding = {each.rank: each for own in labels for each in self._asked(own) if each.binds(own, subject)}
         ranks = tuple(sorted(binding))
         found = self.met.get(ranks)
         if found is None:
@@ -147,9 +149,10 @@ class Snapshot:
         self.namespaces, self.owners = namespaces, owners
         self._facts = {name: Facts(limits) for name, limits in limit_ranges.items()}
         self.exceptions = tuple(exceptions)
-        self._exceptions: dict[str, list[BatchPolicyException]] = {}
+        exceptions_by_home: dict[str, list[BatchPolicyException]] = {}
         for exception in self.exceptions:
-            self._exceptions.setdefault(exception.metadata.namespace, []).append(exception)
+            exceptions_by_home.setdefault(exception.metadata.namespace, []).append(exception)
+        self._exceptions = {home: tuple(found) for home, found in exceptions_by_home.items()}
         self._conditionals = [
             Conditional(policy, clauses_of(policy, rank), rank) for rank, policy in enumerate(self.policies)
         ]
@@ -167,12 +170,9 @@ class Snapshot:
         """Collect what an object is judged by; without a moment no exception counts."""
         labels = self._labels(job)
         exceptions = self._exceptions.get(job.namespace, ())
-        return Selection(
-            self.scope(job.namespace).clauses(labels, subject),
-            self.facts(job.namespace),
-            tuple(each for each in exceptions if any(each.spec.selector.matches(own) for own in labels)),
-            at,
-        )
+        if exceptions:
+            exceptions = tuple(each for each in exceptions if any(each.spec.selector.matches(own) for own in labels))
+        return Selection(self.scope(job.namespace).clauses(labels, subject), self.facts(job.namespace), exceptions, at)
 
     def remarks(self) -> Iterator[str]:
         """Say which exceptions name a policy that is not here, or a rule that no policy they name has."""
@@ -226,6 +226,4 @@ def _scope(concerning: Iterable[Conditional]) -> Scope:
 def _excluded(exclude: Exclude, subject: Subject) -> bool:
     if subject == NOBODY:
         return False
-    if any(fnmatchcase(subject.user, glob) for glob in exclude.users):
-        return True
-    return any(fnmatchcase(group, glob) for glob in exclude.groups for group in subject.groups)
+    return matches(subject.user, exclude.users) or any(matches(group, exclude.groups) for group in subject.groups)

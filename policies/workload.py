@@ -3,42 +3,33 @@
 The object stays the dict it was decoded to: nothing is copied, and fields that Batchwarden has never heard of survive.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from policies import quantity
-from policies.fields import (
-    CRON_JOB_SPEC_DEFAULTS,
-    FILE,
-    NOTHING,
-    POD_SPEC_DEFAULTS,
-    Origin,
-    Path,
-    Request,
-    child,
-    job_spec_defaults,
-    lookup,
-    mapping,
-    origin,
-    place,
-    sequence,
-)
+from policies.fields import FILE, NOTHING, Origin, Path, Request, child, lookup, mapping, origin, place, sequence
+from policies.quantity import Amount, amounts
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS, job_spec_defaults
 from policies.tracking import tracker
 
 KINDS = ("Job", "CronJob")
 _OBJECT_OR_ABSENT = (dict, type(None))
 T = TypeVar("T", int, str, bool)
-Amount: TypeAlias = str | int | float
 
 
 class Field(Struct, Generic[T], frozen=True, gc=False):
     """A value and its place; ``value`` is what counts, be it what the API server fills in where nothing is written."""
 
-    path: Path
+    holder: Path
+    key: str
     value: T | None
     written: bool
+
+    @property
+    def path(self) -> Path:
+        """Give its place, which is asked for where something is wrong."""
+        return (*self.holder, self.key)
 
 
 class Section(Struct, frozen=True, gc=False):
@@ -52,15 +43,15 @@ class Section(Struct, frozen=True, gc=False):
         """Read a number, e.g. seconds or a count."""
         value = self.raw.get(key)
         if type(value) is int:
-            return Field((*self.path, key), value, written=True)
-        return Field((*self.path, key), self.filled.get(key), written=False)
+            return Field(self.path, key, value, written=True)
+        return Field(self.path, key, self.filled.get(key), written=False)
 
     def text(self, key: str) -> Field[str]:
         """Read a string."""
         value = self.raw.get(key)
         if type(value) is str and value:  # an empty one is absent to the API server, too
-            return Field((*self.path, key), value, written=True)
-        return Field((*self.path, key), self.filled.get(key), written=False)
+            return Field(self.path, key, value, written=True)
+        return Field(self.path, key, self.filled.get(key), written=False)
 
     def section(self, key: str) -> "Section":
         """Go down into an object; where it is absent, the section is empty."""
@@ -73,8 +64,9 @@ class Section(Struct, frozen=True, gc=False):
 
 
 class Container(Struct, frozen=True, gc=False):
-    """A container of the pod template, with its own limits and requests as written: resource to quantity.
+    """A container of the pod template, with its own limits and requests: resource to quantity.
 
+    ``words`` are all that it is told: its command, its arguments, the names and values of its variables.
     A ``sidecar`` is an init container that runs beside the work to its end.
     Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
     """
@@ -83,6 +75,7 @@ class Container(Struct, frozen=True, gc=False):
     name: str
     limits: Mapping[str, Amount] = NOTHING
     requests: Mapping[str, Amount] = NOTHING
+    words: Sequence[str] = ()
     init: bool = False
     sidecar: bool = False
 
@@ -224,9 +217,12 @@ class Workload:
         return next((section.filled.get(str(path[-1])) for section in sections if section.path == path[:-1]), None)
 
 
-def amounts(value: object) -> Mapping[str, Amount]:
-    """Read what is a quantity; what is none reads as absent, as the API server refuses it anyway."""
-    return {key: amount for key, amount in mapping(value).items() if quantity.is_quantity(amount)}
+def _words(container: Mapping[str, Any]) -> list[str]:
+    told = [*sequence(container.get("command")), *sequence(container.get("args"))]
+    for variable in sequence(container.get("env")):
+        if isinstance(variable, dict):
+            told += variable.get("name"), variable.get("value")
+    return [word for word in told if isinstance(word, str)]
 
 
 def _containers(pod: Section, key: str) -> Iterator[Container]:
@@ -238,6 +234,7 @@ def _containers(pod: Section, key: str) -> Iterator[Container]:
             name if isinstance(name, str) else "",
             amounts(resources.get("limits")),
             amounts(resources.get("requests")),
+            _words(section.raw),
             init=init,
             sidecar=init and section.raw.get("restartPolicy") == "Always",
         )

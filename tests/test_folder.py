@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from policies.objects import CROWDED, MOST_IN_NAMESPACE
+from policies.quantity import amounts
 from policies.selection import Snapshot
 from policies.workload import Workload
 from webhook.folder import WatchedFolder
@@ -81,7 +82,8 @@ def selected(snapshot: Snapshot, namespace: str) -> tuple[list[str], list[str], 
     """Select for a Job: which rules judge it, which of them an exception lifts, and what containers are given."""
     selection = snapshot.select(Workload({"kind": "Job"}, namespace), at=AT)
     lifted = [clause.rule.key for clause in selection.clauses.every if selection.lifting(clause)]
-    return [clause.rule.key for clause in selection.clauses.every], lifted, selection.facts.limit_range.default
+    given = {resource: amount.written for resource, amount in selection.facts.limit_range.default.items()}
+    return [clause.rule.key for clause in selection.clauses.every], lifted, given
 
 
 def names(snapshot: Snapshot) -> list[str]:
@@ -105,7 +107,7 @@ def test_limit_ranges_count_in_the_order_of_their_names_as_at_admission(tmp_path
     limits = head + "spec: {limits: [{type: Container, default: {memory: %s}}]}\n"
     written = [limits % each for each in (("b", "1Gi"), ("a", "1Mi"), ("a", "2Mi"))]
     (tmp_path / "limits.yaml").write_text("---\n".join(written))
-    assert load([tmp_path]).facts("team-a").limit_range.default == {"memory": "2Mi"}  # of one name the last counts
+    assert load([tmp_path]).facts("team-a").limit_range.default == amounts({"memory": "2Mi"})  # the last of one name
 
 
 @pytest.mark.parametrize(

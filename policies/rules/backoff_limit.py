@@ -19,6 +19,7 @@ Allowed::
     spec: {backoffLimit: 2}
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -29,7 +30,7 @@ from policies.rule import Count, Default, Facts, Finding, Gap, Range, Rule, Rule
 from policies.workload import Workload
 
 UNASKED = 6  # which Kubernetes fills in; and who asks for more leaves the end to the deadline
-FIRST_WAIT = 10  # seconds; twice as long each time: pkg/controller/job/backoff_utils.go in kubernetes
+WAITED = (10, 30, 70, 150, 310)  # seconds until each: 10, then twice as long: pkg/controller/job/backoff_utils.go
 WHY = "Work that fails again and again costs as much as work that succeeds."
 
 
@@ -44,20 +45,19 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find more retries than allowed, or than the deadline lets happen."""
-    retries, per_index = (job.job_spec.integer(key) for key in ("backoffLimit", "backoffLimitPerIndex"))
+    retries, per_index = job.job_spec.integer("backoffLimit"), job.job_spec.integer("backoffLimitPerIndex")
     if per_index.value is not None and per_index.value <= (retries.value or 0):
         retries = per_index
     asked, deadline = retries.value or 0, job.job_spec.integer("activeDeadlineSeconds").value
-    if deadline is not None and 0 < asked < UNASKED:
-        possible = sum(FIRST_WAIT * (2**retry - 1) < deadline for retry in range(1, asked + 1))
-        most = asked if params.max is None else min(asked, params.max)
-        if possible < most and _tries_one_by_one(job):
-            excess = ("over", asked - most) if most < asked else ("late", asked - possible)
-            why = f"activeDeadlineSeconds of {deadline} ends the Job before the wait for retry {possible + 1} is over."
-            for finding in Range(None, possible).check(retries, why):
-                yield structs.replace(finding, example=True, excess=excess, hint=most == asked)
-            return
-    yield from Range(None, params.max).check(retries, WHY)
+    possible = asked if deadline is None or asked >= UNASKED else bisect_left(WAITED, deadline, 0, max(asked, 0))
+    most = asked if params.max is None else min(asked, params.max)
+    if possible < most and _tries_one_by_one(job):
+        excess = ("over", asked - most) if most < asked else ("late", asked - possible)
+        why = f"activeDeadlineSeconds of {deadline} ends the Job before the wait for retry {possible + 1} is over."
+        for finding in Range(None, possible).check(retries, why):
+            yield structs.replace(finding, example=True, excess=excess, hint=most == asked)
+    else:
+        yield from Range(None, params.max).check(retries, WHY)
 
 
 def _tries_one_by_one(job: Workload) -> bool:

@@ -17,15 +17,14 @@ Allowed::
 """
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from msgspec import Meta
 
 from policies import image
-from policies.fields import Path
+from policies.globs import matches
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text, Texts
-from policies.workload import Workload
+from policies.workload import Field, Workload
 
 Tags = Annotated[tuple[Text, ...], Meta(max_length=64)]
 
@@ -43,22 +42,20 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     for container in job.all_containers:
         field = container.section.text("image")
         if field.value and "://" not in field.value:
-            yield from _judge(field.path, field.value, params)
+            yield from _judge(field, field.value, params)
 
 
-def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
+def _judge(field: Field[str], written: str, params: Params) -> Iterator[Finding]:
     reference, registries, faults = image.parse(written), params.allowed_registries, []
     name, version = reference.name, written.removeprefix(reference.name)
     if params.require_digest and not reference.digest:
         version = "@sha256:DIGEST"
         faults.append((", which has no digest", "a digest", "Only a digest says which image will run."))
-    elif not reference.digest and any(fnmatchcase(reference.tag, tag) for tag in params.forbidden_tags):
+    elif not reference.digest and matches(reference.tag, params.forbidden_tags):
         version = ":VERSION"
         means = f", which means {written}:latest" if written == name else ""
         faults.append((means, "a tag that stays or a digest", f"The tag {reference.tag} is another image tomorrow."))
-    if registries and not any(
-        fnmatchcase(at, glob) for glob in registries for at in (reference.registry, reference.repository)
-    ):
+    if registries and not any(matches(at, registries) for at in (reference.registry, reference.repository)):
         whole = "/" in registries[0] and not registries[0].endswith("*")
         name = registries[0] if whole else f"{registries[0].rstrip('/*')}/{name.rpartition('/')[2]}"
         known, origin = " or ".join(registries), reference.registry
@@ -66,12 +63,12 @@ def _judge(path: Path, written: str, params: Params) -> Iterator[Finding]:
     if faults:
         found, allowed, why = zip(*faults, strict=True)
         yield Finding(
-            path=path,
+            path=field.path,
             found=f"is {written}{''.join(found)}",
             allowed=", ".join(allowed),
             why=" ".join(why),
             excess=(reference.repository, len(faults)),  # the same image with no more faults is no worse
-            fix=Default(path, name + version),
+            fix=Default(field.path, name + version),
             example=True,
         )
 

@@ -21,11 +21,11 @@ Allowed::
 
 import re
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Annotated, Final
 
 from msgspec import Meta
 
+from policies.globs import matches
 from policies.pods import INDEXED, is_indexed
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
 from policies.workload import Field, Workload
@@ -49,8 +49,8 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     field, tail = (given, "") if given.value else (job.metadata.text("generateName"), TAIL)
     if not field.value or job.controller:
         return
-    yield from _judge_length(job, field, tail)
-    if params.pattern and not fnmatchcase(field.value + tail, params.pattern):
+    yield from _judge_length(job, field, tail) if len(field.value) > FIT else ()
+    if params.pattern and not matches(field.value + tail, (params.pattern,)):
         wanted = params.pattern.replace("*", field.value, 1)
         fix = None if set("*?[") & set(wanted) else Default(field.path, wanted)
         yield Finding(path=field.path, found=f"is {field.value}", allowed=params.pattern, judged=field.value, fix=fix,

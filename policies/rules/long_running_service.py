@@ -20,12 +20,12 @@ Allowed::
 """
 
 from collections.abc import Iterator, Mapping
-from fnmatch import fnmatchcase
 from typing import Annotated, Any
 
 from msgspec import Meta
 
 from policies.fields import mapping, sequence
+from policies.globs import matches
 from policies.pods import is_indexed
 from policies.rule import Facts, Finding, Rule, RuleParams, Text
 from policies.workload import Container, Workload
@@ -67,7 +67,7 @@ def _judge(container: Container, params: Params) -> Iterator[Finding]:
 
 
 def _is_allowed(port: Mapping[str, Any], params: Params) -> bool:
-    return any(fnmatchcase(str(port.get("name")), glob) for glob in params.allow_ports)
+    return matches(str(port.get("name")), params.allow_ports)
 
 
 def _show(port: Mapping[str, Any]) -> str:

@@ -39,7 +39,7 @@ class Params(RuleParams, frozen=True):
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
     """Find too many Pods, and more than can run."""
-    parallelism, completions = (job.job_spec.integer(key) for key in ("parallelism", "completions"))
+    parallelism, completions = job.job_spec.integer("parallelism"), job.job_spec.integer("completions")
     yield from Range(None, params.max_completions).check(completions, WHY)
     asked, most = parallelism.value or 0, completions.value or 0
     surplus = 0 < most < asked and not is_queued(job)

@@ -18,61 +18,61 @@ Allowed::
 """
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from itertools import product
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from policies import quantity
 from policies.demands import quantities
-from policies.fields import NOTHING
-from policies.resources import EXAMPLES, fits, gaps, lacking, limit, over, resources, with_request
+from policies.quantity import Amount
+from policies.resources import EXAMPLES, ceilings, fits, gaps, lacking, limit, over, with_request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
-from policies.workload import Amount, Container, Workload
+from policies.workload import Container, Workload
 
 WHY = "Without a limit one leak takes the node down."
 Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
 
 
-class Params(RuleParams, frozen=True):
+class Params(RuleParams, frozen=True, dict=True):
     """Which limits a container must have, and how high they may be."""
 
     demands = quantities("max", low="defaults")
 
     require: Annotated[Required, Meta(description="Resources that need a limit.")] = ("memory",)
-    defaults: Annotated[Amounts | None, Meta(description="Written where a container has no limit, per resource.")] = (
-        None
-    )
+    defaults: Annotated[Amounts | None, Meta(description="Written where there is no limit, per resource.")] = None
     max: Annotated[Amounts | None, Meta(description="The highest limit allowed, per resource.")] = None
+
+    asked = cached_property(lambda self: ceilings(self.require, self.max))
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a limit, and limits over the ceiling."""
-    ceilings = params.max or NOTHING
-    for container, resource in product(job.all_containers, resources(params.require, ceilings)):
-        if fits(container.limits.get(resource), ceilings.get(resource)):
+    for container, (resource, most) in product(job.all_containers, params.asked):
+        if fits(container.limits.get(resource), most):
             continue
         share = limit(job, container, resource, facts.limit_range)
-        if share.amount is not None and resource in ceilings:
-            yield from (with_request(finding, container) for finding in over(share, ceilings[resource]))
-        elif share.amount is None and resource in params.require:
-            yield with_request(lacking(share, _wanted(container, resource, params), why=WHY), container)
+        if share.amount is not None:
+            yield from (with_request(finding, container) for finding in over(share, most))
+        elif resource in params.require:
+            yield with_request(lacking(share, _wanted(container, resource, most, params), why=WHY), container)
 
 
-def _wanted(container: Container, resource: str, params: Params) -> Mapping[str, Amount] | None:
+def _wanted(container: Container, resource: str, most: Amount | None, params: Params) -> Mapping[str, Any] | None:
     asked = container.requests.get(resource)
-    if asked is not None and quantity.parse(asked) > quantity.parse((params.defaults or EXAMPLES).get(resource, 0)):
-        return {resource: min(asked, (params.max or NOTHING).get(resource, asked), key=quantity.parse)}
-    return params.defaults
+    if asked is None or asked.value <= quantity.parse((params.defaults or EXAMPLES).get(resource, 0)):
+        return params.defaults
+    return {resource: (asked if most is None or asked.value <= most.value else most).written}
 
 
 def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     """Write limits where none counts, if the LimitRange admits them and the request is no higher."""
     for container, (resource, amount) in product(job.all_containers, (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
-        asked = quantity.parse(container.requests.get(resource) or 0)
-        admitted = asked <= quantity.parse(amount) and facts.limit_range.admits(resource, amount)
-        if share.amount is None and admitted:
+        asked, wanted = container.requests.get(resource), quantity.parse(amount)
+        within = asked is None or asked.value <= wanted
+        if share.amount is None and within and facts.limit_range.admits(resource, wanted):
             yield Default(share.path, amount)
 
 

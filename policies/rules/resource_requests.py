@@ -18,6 +18,7 @@ Allowed::
 """
 
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import product
 from typing import Annotated
 
@@ -26,7 +27,7 @@ from msgspec import Meta
 from policies import quantity
 from policies.demands import quantities
 from policies.fields import NOTHING, Origin
-from policies.resources import far_below, fits, gaps, lacking, limit, over, request, resources
+from policies.resources import ceilings, far_below, fits, gaps, lacking, limit, over, request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
 
@@ -35,7 +36,7 @@ Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
 Ratios = Annotated[dict[Text, Annotated[float, Meta(ge=1, le=10_000)]], Meta(min_length=1, max_length=16)]
 
 
-class Params(RuleParams, frozen=True):
+class Params(RuleParams, frozen=True, dict=True):
     """Which requests a container must have, how high they may be, and how far below the limit."""
 
     demands = quantities("max", low="defaults")
@@ -43,23 +44,22 @@ class Params(RuleParams, frozen=True):
     require: Annotated[Required, Meta(description="Resources that need a request.")] = ("cpu", "memory")
     defaults: Annotated[Amounts | None, Meta(description="Written where there is no request, per resource.")] = None
     max: Annotated[Amounts | None, Meta(description="The highest request allowed, per resource.")] = None
-    max_limit_to_request_ratio: Annotated[
-        Ratios | None, Meta(description="How many times the request a limit may be, per resource.")
-    ] = None
+    max_limit_to_request_ratio: Annotated[Ratios | None, Meta(description="Limit divided by request, at most.")] = None
+
+    asked = cached_property(lambda self: ceilings(self.require, self.max, self.max_limit_to_request_ratio))
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     """Find containers without a request, requests over the ceiling, and requests too far below the limit."""
-    ceilings, ratios = params.max or NOTHING, params.max_limit_to_request_ratio or NOTHING
-    for container, resource in product(job.all_containers, resources(params.require, ceilings, ratios)):
-        if resource not in ratios and fits(container.requests.get(resource), ceilings.get(resource)):
+    ratios = params.max_limit_to_request_ratio or NOTHING
+    for container, (resource, most) in product(job.all_containers, params.asked):
+        if resource not in ratios and fits(container.requests.get(resource), most):
             continue
         share = request(job, container, resource, facts.limit_range)
         if share.amount is None and resource in params.require:
             yield lacking(share, params.defaults, why=WHY)
-        if share.amount is not None and resource in ceilings:
-            yield from over(share, ceilings[resource])
-        if share.amount is not None and resource in ratios:
+        yield from over(share, most)
+        if resource in ratios:
             yield from far_below(share, limit(job, container, resource, facts.limit_range), ratios[resource])
 
 
@@ -71,8 +71,8 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
         share, own = request(job, container, resource, facts.limit_range), container.limits.get(resource)
         written = (*container.path, "resources", "limits", resource)
         free = share.amount is None or (own is not None and job.origin(written) is Origin.BATCHWARDEN)
-        within = own is None or quantity.parse(amount) <= quantity.parse(own)
-        if free and within and facts.limit_range.admits(resource, amount):
+        within = own is None or quantity.parse(amount) <= own.value
+        if free and within and facts.limit_range.admits(resource, quantity.parse(amount)):
             yield Default(share.path, amount)
 
 

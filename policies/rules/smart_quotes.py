@@ -42,16 +42,17 @@ def check(job: Workload, _params: Params, _facts: Facts) -> Iterator[Finding]:
 
 
 def _judge(container: Container) -> Iterator[Finding]:
+    if all(map(str.isascii, container.words)):
+        return
     raw = container.section.raw
     texts = [(key, index, text) for key in ("command", "args") for index, text in enumerate(sequence(raw.get(key)))]
-    if not all(isinstance(text, str) and text.isascii() for _, _, text in texts):
-        arguments = [text if isinstance(text, str) else "" for _, _, text in texts]
-        for index, mended in mend_arguments(arguments):
-            path = (*container.path, *texts[index][:2])
-            yield _finding(path, mended, "Programs take a typographic quote for a letter, and such a dash for a name.")
+    arguments = [text if isinstance(text, str) else "" for _, _, text in texts]
+    for index, mended in mend_arguments(arguments):
+        path = (*container.path, *texts[index][:2])
+        yield _finding(path, mended, "Programs take a typographic quote for a letter, and such a dash for a name.")
     for index, variable in enumerate(sequence(raw.get("env"))):
         value = mapping(variable).get("value")
-        if isinstance(value, str) and not value.isascii() and (meant := mend_value(value)):
+        if isinstance(value, str) and (meant := mend_value(value)):
             yield _finding((*container.path, "env", index, "value"), meant, "The program gets them as they are.")
 
 

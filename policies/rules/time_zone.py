@@ -17,13 +17,13 @@ Allowed::
 """
 
 from collections.abc import Iterator
-from fnmatch import fnmatchcase
 from typing import Annotated
 
 from msgspec import Meta, structs
 
 from policies import cron, timing
 from policies.demands import among
+from policies.globs import matches
 from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
 
@@ -53,7 +53,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         return
     if zone is None and params.required and timing.names_hours(job):
         yield _finding(job, params, "is missing", "Its hours are those of the machine that the controller runs on.")
-    elif zone and params.allowed and not any(fnmatchcase(zone.key, glob) for glob in params.allowed):
+    elif zone and params.allowed and not matches(zone.key, params.allowed):
         yield _finding(job, params, f"is {name}", "The policy asks for another time zone.")
     elif zone and params.daylight_saving and (why := timing.clock_change(job, zone)):
         finding = _finding(job, params, f"is {name}, whose clocks change at the time of a run", why)

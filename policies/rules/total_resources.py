@@ -21,24 +21,27 @@ Allowed::
 
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cached_property
 from typing import Annotated
 
 from msgspec import Meta
 
-from policies import quantity
 from policies.demands import quantities
 from policies.pods import at_once, is_resized
+from policies.quantity import amounts
 from policies.resources import pod_request, show
 from policies.rule import Amounts, Default, Facts, Finding, Rule, RuleParams
 from policies.workload import Workload
 
 
-class Params(RuleParams, frozen=True):
+class Params(RuleParams, frozen=True, dict=True):
     """What all Pods of a Job together may ask for."""
 
     demands = quantities("max")
 
     max: Annotated[Amounts | None, Meta(description="The budget of one Job, per resource.")] = None
+
+    budgets = cached_property(lambda self: amounts(self.max))
 
 
 def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
@@ -48,13 +51,13 @@ def check(job: Workload, params: Params, facts: Facts) -> Iterator[Finding]:
     pods = at_once(job)
     fits = pods
     over = []
-    for resource, amount in params.max.items():
-        each, budget = pod_request(job, resource, facts.limit_range), quantity.parse(amount)
-        if each > 0 and each * pods > budget:
-            over.append((resource, each, budget))
-            fits = min(fits, int(budget / each))
-    for resource, each, budget in over:
-        yield _finding(job, pods, fits, (resource, each, budget))
+    for resource, budget in params.budgets.items():
+        each = pod_request(job, resource, facts.limit_range)
+        if each > 0 and each * pods > budget.value:
+            over.append((resource, each, budget.value))
+            fits = min(fits, int(budget.value / each))
+    for found in over:
+        yield _finding(job, pods, fits, found)
 
 
 def _finding(job: Workload, pods: int, fits: int, over: tuple[str, Decimal, Decimal]) -> Finding:

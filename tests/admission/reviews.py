@@ -9,17 +9,10 @@ from typing import Any
 import jsonpatch
 import yaml
 
-from policies.fields import (
-    CRON_JOB_SPEC_DEFAULTS,
-    DEFAULTED_ANNOTATION,
-    LAST_APPLIED_ANNOTATION,
-    POD_SPEC_DEFAULTS,
-    job_spec_defaults,
-    lookup,
-    mapping,
-)
+from policies.fields import DEFAULTED_ANNOTATION, LAST_APPLIED_ANNOTATION, lookup, mapping
 from policies.objects import BatchPolicyException, decode_object, policy
 from policies.selection import Snapshot
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS, job_spec_defaults
 from webhook.admission import review
 from webhook.admission.decide import Context, mutate, validate
 from webhook.admission.review import AdmissionRequest, Decision

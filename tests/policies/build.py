@@ -6,15 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from policies.engine import evaluate
-from policies.fields import (
-    CRON_JOB_SPEC_DEFAULTS,
-    JOB_SPEC_DEFAULTS,
-    LAST_APPLIED_ANNOTATION,
-    POD_SPEC_DEFAULTS,
-    Path,
-    Request,
-    render,
-)
+from policies.fields import LAST_APPLIED_ANNOTATION, Path, Request, render
 from policies.objects import (
     BatchPolicy,
     BatchPolicyException,
@@ -27,6 +19,7 @@ from policies.objects import (
 from policies.rule import Action, Default, Facts, Finding, Rule, RuleParams
 from policies.selection import Selection, Snapshot
 from policies.selector import LabelSelector
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS
 from policies.verdict import Before, Verdict
 from policies.workload import Workload
 from tests.policies.cases import API_VERSION, base, merge

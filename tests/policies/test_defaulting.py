@@ -13,6 +13,7 @@ from policies.defaulting import MOST_CONTAINERS, MOST_TRIES, defaults
 from policies.engine import evaluate
 from policies.fields import DEFAULTED_ANNOTATION, FILE, Origin, Path, Request, lookup, put, render
 from policies.objects import Policy
+from policies.quantity import amounts
 from policies.rule import Action, Default, Facts, LimitRange, Phase, Rule, RuleParams
 from policies.selection import Selection
 from policies.verdict import Before, Defaulting
@@ -348,7 +349,7 @@ def test_a_default_that_the_limit_range_does_not_admit_gives_way() -> None:
         cluster("a", {"resourceLimits": {"defaults": {"memory": "64Mi"}}}),
         cluster("b", {"resourceLimits": {"defaults": {"memory": "256Mi"}}}),
     ]
-    ranges = {"team-a": LimitRange(min={"memory": "128Mi"})}
+    ranges = {"team-a": LimitRange(min=amounts({"memory": "128Mi"}))}
     assert wrote(given_to(Workload(cron_job()), *policies, limit_ranges=ranges)) == ["b"]
     assert wrote(given_to(Workload(cron_job()), *policies)) == ["a"]
 

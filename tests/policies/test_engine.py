@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from policies.engine import EVERYTHING, WHAT_IS_REFUSED, WHAT_WEIGHS, Extent, evaluate
 from policies.objects import BatchPolicyException, Policy
+from policies.quantity import amounts
 from policies.rule import Action, Facts, Finding, LimitRange, Rule, RuleParams
 from policies.verdict import Verdict
 from policies.workload import Workload
@@ -136,12 +137,12 @@ def test_a_rule_that_crashes_is_a_failure_and_the_others_still_judge() -> None:
 
 def test_the_facts_of_the_namespace_reach_the_rules() -> None:
     def check(_job: Workload, _params: RuleParams, facts: Facts) -> Iterator[Finding]:
-        yield Finding(path=SUSPEND, found=str(facts.limit_range.max), allowed="", why="")
+        yield Finding(path=SUSPEND, found=f"is {facts.limit_range.max['cpu']}", allowed="", why="")
 
-    limits = LimitRange(max={"cpu": 1})
+    limits = LimitRange(max=amounts({"cpu": 1}))
     policy = made_of(Rule("rules.reads", "Reads.", RuleParams, check))
     (violation,) = judged(cron_job(), policy, limit_ranges={"team-a": limits}).violations
-    assert violation.finding.found == "{'cpu': 1}"
+    assert violation.finding.found == "is 1"
 
 
 LAX: dict[str, Any] = {"exceptions": {}}

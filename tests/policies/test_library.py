@@ -9,11 +9,12 @@ import yaml
 
 from policies.defaulting import defaults
 from policies.engine import evaluate
-from policies.fields import CRON_JOB_SPEC_DEFAULTS, FILE, Request, render
+from policies.fields import FILE, Request, render
 from policies.objects import BatchPolicyException, ClusterBatchPolicy, Policy, decode_object, policy
 from policies.resources import limit_range
 from policies.rule import Action
 from policies.selection import Snapshot
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS
 from policies.workload import Workload
 from tests.policies.cases import TESTS, base, merge
 

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 
-from policies.resources import Share, lacking, limit, limit_range, over, request, resources
+from policies.quantity import Amount, amounts, parse, read
+from policies.resources import Share, ceilings, lacking, limit, limit_range, over, request
 from policies.rule import LimitRange
 from policies.workload import Workload
 from tests.policies.build import containers, one_off
 
 PATH = ("spec", "template", "spec", "containers", 0, "resources")
-GIVEN = LimitRange(default={"memory": "1Gi"}, default_request={"memory": "1Mi"})
+GIVEN = LimitRange(default=amounts({"memory": "1Gi"}), default_request=amounts({"memory": "1Mi"}))
 NONE = LimitRange()
 
 
@@ -38,7 +39,9 @@ def sized(own: Any, pod: Any = None) -> Workload:
 )
 def test_the_limit_that_counts(own: Any, pod: Any, given: LimitRange, expected: Any) -> None:
     job = sized(own, pod)
-    assert Share((*PATH, "limits", "memory"), *expected) == limit(job, job.containers[0], "memory", given)
+    amount, *rest = expected
+    share = Share((*PATH, "limits", "memory"), None if amount is None else read(amount), *rest)
+    assert share == limit(job, job.containers[0], "memory", given)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +58,7 @@ def test_the_limit_that_counts(own: Any, pod: Any, given: LimitRange, expected: 
 )
 def test_the_request_that_counts(own: Any, pod: Any, given: LimitRange, amount: Any, giver: str) -> None:
     job = sized(own, pod)
-    expected = Share((*PATH, "requests", "memory"), amount, giver)
+    expected = Share((*PATH, "requests", "memory"), None if amount is None else read(amount), giver)
     assert expected == request(job, job.containers[0], "memory", given)
 
 
@@ -79,18 +82,30 @@ def test_what_is_lacking_is_said_with_a_value_to_write(share: Share, given: Any,
 @pytest.mark.parametrize(
     ("share", "most", "said"),
     [
-        (Share(("memory",), "2Gi"), "1Gi", ["is 2Gi"]),
-        (Share(("memory",), "2Gi", "the Pod"), "1Gi", ["is 2Gi, given by the Pod"]),
-        (Share(("memory",), "1024Mi"), "1Gi", []),
-        (Share(("memory",), 10**40), "1Gi", [f"is {10**40}"]),
+        (Share(("memory",), read("2Gi")), read("1Gi"), ["is 2Gi"]),
+        (Share(("memory",), read("2Gi"), "the Pod"), read("1Gi"), ["is 2Gi, given by the Pod"]),
+        (Share(("memory",), read("1024Mi")), read("1Gi"), []),
+        (Share(("memory",), read(10**40)), read("1Gi"), [f"is {10**40}"]),
+        (Share(("memory",), read("2Gi")), None, []),
+        (Share(("memory",), None), read("1Gi"), []),
     ],
 )
-def test_what_is_over_its_ceiling_is_found(share: Share, most: str, said: list[str]) -> None:
+def test_what_is_over_its_ceiling_is_found(share: Share, most: Amount | None, said: list[str]) -> None:
     assert said == [finding.found for finding in over(share, most)]
 
 
 def test_resources_are_united_in_order() -> None:
-    assert resources(("memory", "cpu"), None, {"cpu": 1, "gpu": 1}) == ["memory", "cpu", "gpu"]
+    assert ceilings(("memory",), {"cpu": "2", "memory": 1}, {"cpu": 1.5, "gpu": 1}) == (
+        ("memory", read(1)),
+        ("cpu", read("2")),
+        ("gpu", None),
+    )
+    assert ceilings((), None) == ()
+
+
+def bounds(**given: dict[str, object]) -> LimitRange:
+    """Give what LimitRanges come to."""
+    return LimitRange(**{name: amounts(each) for name, each in given.items()})
 
 
 def ranged(**item: Any) -> dict[str, Any]:
@@ -101,32 +116,32 @@ def ranged(**item: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("manifests", "expected"),
     [
-        ([], LimitRange()),
+        ([], bounds()),
         (
             [ranged(default={"memory": "1Gi"}, defaultRequest={"memory": "1Mi"})],
-            LimitRange(default={"memory": "1Gi"}, default_request={"memory": "1Mi"}),
+            bounds(default={"memory": "1Gi"}, default_request={"memory": "1Mi"}),
         ),
-        ([ranged(default={"cpu": 1})], LimitRange(default={"cpu": 1}, default_request={"cpu": 1})),
+        ([ranged(default={"cpu": 1})], bounds(default={"cpu": 1}, default_request={"cpu": 1})),
         (
             [ranged(max={"memory": "2Gi"})],
-            LimitRange(default={"memory": "2Gi"}, default_request={"memory": "2Gi"}, max={"memory": "2Gi"}),
+            bounds(default={"memory": "2Gi"}, default_request={"memory": "2Gi"}, max={"memory": "2Gi"}),
         ),
-        ([ranged(min={"memory": "1Mi"})], LimitRange(default_request={"memory": "1Mi"}, min={"memory": "1Mi"})),
+        ([ranged(min={"memory": "1Mi"})], bounds(default_request={"memory": "1Mi"}, min={"memory": "1Mi"})),
         (
             [ranged(min={"cpu": 1}, max={"cpu": 4}), ranged(min={"cpu": "500m"}, max={"cpu": "2"})],
-            LimitRange(default={"cpu": 4}, default_request={"cpu": 4}, min={"cpu": 1}, max={"cpu": "2"}),
+            bounds(default={"cpu": 4}, default_request={"cpu": 4}, min={"cpu": 1}, max={"cpu": "2"}),
         ),
         (
             [ranged(min={"cpu": "1"}), ranged(max={"memory": "1Gi"}, min={"cpu": 2})],
-            LimitRange(
+            bounds(
                 default={"memory": "1Gi"},
                 default_request={"cpu": "1", "memory": "1Gi"},
                 min={"cpu": 2},
                 max={"memory": "1Gi"},
             ),
         ),
-        ([{"spec": {"limits": [{"type": "Pod", "max": {"memory": "1Gi"}}, 5, {}]}}], LimitRange()),
-        ([None, 5, {"spec": 5}, {"spec": {"limits": 5}}, ranged(max={"memory": "1GB", "cpu": True})], LimitRange()),
+        ([{"spec": {"limits": [{"type": "Pod", "max": {"memory": "1Gi"}}, 5, {}]}}], bounds()),
+        ([None, 5, {"spec": 5}, {"spec": {"limits": 5}}, ranged(max={"memory": "1GB", "cpu": True})], bounds()),
     ],
     ids=range(9),
 )
@@ -140,6 +155,6 @@ def test_limit_ranges_come_to_the_tightest_bounds_and_the_first_defaults(
     ("amount", "admitted"), [("500m", False), (1, True), ("1.5", True), ("2", True), ("2001m", False)]
 )
 def test_a_limit_range_admits_what_lies_between_its_bounds(amount: Any, *, admitted: bool) -> None:
-    given = LimitRange(min={"cpu": "1"}, max={"cpu": 2})
-    assert admitted is given.admits("cpu", amount)
-    assert given.admits("memory", amount)
+    given = bounds(min={"cpu": "1"}, max={"cpu": 2})
+    assert admitted is given.admits("cpu", parse(amount))
+    assert given.admits("memory", parse(amount))

@@ -11,22 +11,12 @@ from hypothesis import strategies as st
 from policies.catalog import example, rules
 from policies.defaulting import defaults
 from policies.engine import evaluate
-from policies.fields import (
-    CRON_JOB_SPEC_DEFAULTS,
-    DEFAULTED_ANNOTATION,
-    FILE,
-    JOB_SPEC_DEFAULTS,
-    POD_SPEC_DEFAULTS,
-    Request,
-    lookup,
-    place,
-    put,
-    render,
-)
+from policies.fields import DEFAULTED_ANNOTATION, FILE, Request, lookup, place, put, render
 from policies.objects import Policy
 from policies.resources import limit_range
 from policies.rule import STRENGTH, Facts, Finding
 from policies.selection import Selection, Snapshot
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS
 from policies.strict import InvalidObjectError
 from policies.verdict import Before, Verdict
 from policies.workload import Workload

@@ -8,6 +8,7 @@ import pytest
 from policies import selection
 from policies.fields import NOTHING
 from policies.objects import Policy
+from policies.quantity import amounts
 from policies.rule import Facts, LimitRange
 from policies.selection import NOBODY, Snapshot, Subject
 from policies.workload import Workload
@@ -156,7 +157,7 @@ def test_the_memo_of_namespaces_is_bounded_and_forgets_nothing_that_matters() ->
 
 
 def test_the_facts_are_those_of_the_namespace() -> None:
-    limits = LimitRange(max={"cpu": 1})
+    limits = LimitRange(max=amounts({"cpu": 1}))
     snapshot = Snapshot(limit_ranges={"team-a": limits})
     assert snapshot.select(Workload(cron_job())).facts == Facts(limits)
     assert snapshot.select(Workload(cron_job(), "team-b")).facts == Facts(LimitRange(max=NOTHING))

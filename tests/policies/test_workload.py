@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from policies import quantity
 from policies.fields import FILE, NOTHING, Origin, Path, Request, lookup
-from policies.workload import Field, Workload, amounts
+from policies.workload import Field, Workload
 from tests.policies.build import POD, containers, cron_job, one_off, sent
 from tests.policies.cases import base, merge
 
@@ -28,14 +29,14 @@ def test_a_rule_need_not_know_which_kind_it_reads(raw: dict[str, Any], spec: Pat
 @pytest.mark.parametrize(
     ("written", "read"),
     [
-        ({}, Field(("spec", "backoffLimit"), 6, written=False)),
-        ({"backoffLimit": 0}, Field(("spec", "backoffLimit"), 0, written=True)),
-        ({"backoffLimit": 6}, Field(("spec", "backoffLimit"), 6, written=True)),
-        ({"backoffLimit": 2**70}, Field(("spec", "backoffLimit"), 2**70, written=True)),
-        ({"backoffLimit": True}, Field(("spec", "backoffLimit"), 6, written=False)),
-        ({"backoffLimit": "3"}, Field(("spec", "backoffLimit"), 6, written=False)),
-        ({"backoffLimit": 3.0}, Field(("spec", "backoffLimit"), 6, written=False)),
-        ({"backoffLimitPerIndex": 1}, Field(("spec", "backoffLimit"), 2**31 - 1, written=False)),
+        ({}, Field(("spec",), "backoffLimit", 6, written=False)),
+        ({"backoffLimit": 0}, Field(("spec",), "backoffLimit", 0, written=True)),
+        ({"backoffLimit": 6}, Field(("spec",), "backoffLimit", 6, written=True)),
+        ({"backoffLimit": 2**70}, Field(("spec",), "backoffLimit", 2**70, written=True)),
+        ({"backoffLimit": True}, Field(("spec",), "backoffLimit", 6, written=False)),
+        ({"backoffLimit": "3"}, Field(("spec",), "backoffLimit", 6, written=False)),
+        ({"backoffLimit": 3.0}, Field(("spec",), "backoffLimit", 6, written=False)),
+        ({"backoffLimitPerIndex": 1}, Field(("spec",), "backoffLimit", 2**31 - 1, written=False)),
     ],
 )
 def test_a_number_is_what_counts_written_or_filled_in(written: dict[str, Any], read: Field[int]) -> None:
@@ -45,9 +46,9 @@ def test_a_number_is_what_counts_written_or_filled_in(written: dict[str, Any], r
 @pytest.mark.parametrize(
     ("written", "read"),
     [
-        ({}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
-        ({"concurrencyPolicy": ""}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
-        ({"concurrencyPolicy": ["Forbid"]}, Field(("spec", "concurrencyPolicy"), "Allow", written=False)),
+        ({}, Field(("spec",), "concurrencyPolicy", "Allow", written=False)),
+        ({"concurrencyPolicy": ""}, Field(("spec",), "concurrencyPolicy", "Allow", written=False)),
+        ({"concurrencyPolicy": ["Forbid"]}, Field(("spec",), "concurrencyPolicy", "Allow", written=False)),
     ],
 )
 def test_a_text_is_what_counts_written_or_filled_in(written: dict[str, Any], read: Field[str]) -> None:
@@ -160,9 +161,10 @@ def test_sidecars_are_told_from_init_containers_and_init_containers_come_first()
     ],
 )
 def test_what_is_no_quantity_reads_as_absent(written: object, read: object) -> None:
-    assert read == amounts({"memory": written}).get("memory")
+    expected = None if read is None else quantity.read(read)
+    assert expected == quantity.amounts({"memory": written}).get("memory")
     job = Workload(one_off(pod={"containers": containers(work={"limits": {"memory": written}})}))
-    assert read == job.containers[0].limits.get("memory")
+    assert expected == job.containers[0].limits.get("memory")
 
 
 @pytest.mark.parametrize(

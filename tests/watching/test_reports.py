@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from policies.quantity import amounts
 from policies.rule import LimitRange
 from policies.selection import Snapshot
 from policies.selector import LabelSelector
@@ -26,6 +27,7 @@ from webhook.cluster.settings import Reports
 
 AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SECOND, EVERY = timedelta(seconds=1), timedelta(seconds=600)
+LARGEST = LimitRange(max=amounts({"cpu": "1"}))
 HOUSE = cluster("house", {"backoffLimit": {"max": 3}})
 WGPOLICY, OPENREPORTS = "/apis/wgpolicyk8s.io/v1alpha2", "/apis/openreports.io/v1alpha1"
 BOTH = {
@@ -397,7 +399,9 @@ def test_a_scan_is_at_the_start_every_so_often_and_soon_after_a_change(bench: Be
         Snapshot([HOUSE, local("mine", {"backoffLimit": {"max": 1}})], namespaces={"a": {}}),
         Snapshot([HOUSE], [exception(namespace="a")], namespaces={"a": {}}),
         Snapshot([HOUSE], namespaces={"a": {"level": "strict"}}),
-        Snapshot([HOUSE], namespaces={"a": {"level": "strict"}}, limit_ranges={"a": LimitRange(max={"cpu": "1"})}),
+        Snapshot(
+            [HOUSE], namespaces={"a": {"level": "strict"}}, limit_ranges={"a": LimitRange(max=amounts({"cpu": "1"}))}
+        ),
     ):
         bench.snapshot = changed
         assert [scans(SECOND), scans(3 * SECOND), scans(SECOND)] == [False, False, True]

@@ -9,6 +9,7 @@ from msgspec import Raw
 from prometheus_client import CollectorRegistry
 
 from policies.objects import MOST_IN_NAMESPACE
+from policies.quantity import amounts
 from policies.status import MOST_SAID
 from policies.workload import Workload
 from tests.policies.cases import API_VERSION, base, merge
@@ -96,7 +97,7 @@ def test_a_snapshot_holds_what_is_known_of_every_kind() -> None:
     assert snapshot.owners == {("team-a", "1"): {"c": "d"}}
     selection = snapshot.select(Workload(base("Job"), "team-a"))
     assert [exception.metadata.name for exception in selection.exceptions] == ["house"]
-    assert selection.facts.limit_range.default == {"memory": "1Gi"}
+    assert selection.facts.limit_range.default == amounts({"memory": "1Gi"})
     assert known.sample("batchwarden_watch_objects", kind="Namespace") == 1
 
 

@@ -20,9 +20,10 @@ from msgspec import json
 from policies.cel import quote
 from policies.clauses import clauses_of
 from policies.defaulting import MOST_CONTAINERS
-from policies.fields import CRON_JOB_SPEC_DEFAULTS, JOB_SPEC_DEFAULTS, NOTHING, POD_SPEC_DEFAULTS
+from policies.fields import NOTHING
 from policies.objects import Policy
 from policies.rule import Action, Gap
+from policies.server_defaults import CRON_JOB_SPEC_DEFAULTS, JOB_SPEC_DEFAULTS, POD_SPEC_DEFAULTS
 
 # Characters. cel-go parses at most 100,000 (ExpressionSizeCodePointLimit), and one object may cost 1,000,000 units, or
 # 2,500,000 under all conditions of a webhook (PerCallLimit and RuntimeCELCostBudgetMatchConditions in k8s.io/apiserver

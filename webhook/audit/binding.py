@@ -8,6 +8,7 @@ from msgspec import to_builtins
 
 from policies.exception_status import claims
 from policies.objects import BatchPolicyException, Policy
+from policies.quantity import Amount
 from policies.rule import Action
 from policies.selection import Snapshot
 from policies.selector import LabelSelector
@@ -29,10 +30,10 @@ def binding(snapshot: Snapshot, namespace: str, at: datetime) -> Told:
         ],
         "limitRange": _filled(
             {
-                "default": limits.default,
-                "defaultRequest": limits.default_request,
-                "min": limits.min,
-                "max": limits.max,
+                "default": _written(limits.default),
+                "defaultRequest": _written(limits.default_request),
+                "min": _written(limits.min),
+                "max": _written(limits.max),
             }
         ),
     }
@@ -51,6 +52,10 @@ def tell_policy(policy: Policy) -> Told:
         "exceptionsMaxDays": policy.max_days,
         "contact": policy.contact,
     }
+
+
+def _written(amounts: Mapping[str, Amount]) -> Told:
+    return {resource: amount.written for resource, amount in amounts.items()}
 
 
 def _exception(exception: BatchPolicyException, policies: Iterable[Policy], at: datetime) -> Told:

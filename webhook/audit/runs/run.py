@@ -9,7 +9,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
-from policies.fields import MAX_INT32, mapping, sequence
+from policies.fields import mapping, sequence
+from policies.server_defaults import MAX_INT32
 from webhook.audit.values import count, moment
 
 Outcome: TypeAlias = Literal["Complete", "Failed", ""]
