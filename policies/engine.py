@@ -49,12 +49,11 @@ def _judge(job: Workload, selection: Selection, extent: Extent) -> tuple[list[Ju
             failures += [Failure(clause, error) for clause in clauses]
             continue
         for clause, finding in product(clauses, findings) if findings else ():
-            exception = selection.lifting(clause)
+            exception, why = selection.claim(clause)
             if exception is not None:
                 skips.append(Skip(clause, finding, exception))
-                continue
-            why = selection.why_not_lifted(clause)
-            judgements.append(Judgement(clause, finding, job.place(finding.path), not_lifted=why))
+            else:
+                judgements.append(Judgement(clause, finding, job.place(finding.path), not_lifted=why))
     return judgements, skips, failures
 
 
@@ -87,7 +86,7 @@ def document_order(raw: object, path: Path) -> list[int]:
     """Give a sort key that puts paths in the order of the document, missing fields after their siblings."""
     order = []
     for step in path:
-        if type(raw) is dict and type(step) is str:
+        if type(raw) is dict:
             order.append([*raw].index(step) if step in raw else len(raw))
             raw = raw.get(step)
         else:

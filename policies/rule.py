@@ -95,7 +95,7 @@ class Facts(Struct, frozen=True, gc=False):
     limit_range: LimitRange = LimitRange()
 
 
-class Default(NamedTuple):
+class Default(Struct, frozen=True, gc=False):
     """A value for a field that says nothing; ``also`` holds what the API server demands beside it."""
 
     path: Path

@@ -40,25 +40,22 @@ class Selection(Struct, frozen=True):
     exceptions: tuple[BatchPolicyException, ...] = ()
     at: datetime | None = None
 
+    def claim(self, clause: Clause) -> tuple[BatchPolicyException | None, str]:
+        """Find the exception that lifts a clause, or say why one that names it does not; empty where there is none."""
+        if not self.exceptions or self.at is None:
+            return None, ""
+        why_not = ""
+        for exception in self.exceptions:
+            if exception.names(clause.rule.key, clause.policy):
+                why_inert = exception.why_inert(clause.policy, self.at)
+                if why_inert is None:
+                    return exception, ""
+                why_not = why_not or f"Exception {exception.metadata.name}: {why_inert}"
+        return None, why_not
+
     def lifting(self, clause: Clause) -> BatchPolicyException | None:
         """Find the exception that lifts a clause."""
-        if not self.exceptions:
-            return None
-        return next((exception for exception, why_inert in self._named(clause) if why_inert is None), None)
-
-    def why_not_lifted(self, clause: Clause) -> str:
-        """Say of an exception that names a clause why it does not lift it; empty where there is none."""
-        if not self.exceptions:
-            return ""
-        named = (f"Exception {exception.metadata.name}: {why}" for exception, why in self._named(clause) if why)
-        return next(named, "")
-
-    def _named(self, clause: Clause) -> list[tuple[BatchPolicyException, str | None]]:
-        at, policy = self.at, clause.policy
-        if at is None or not self.exceptions:
-            return []
-        named = [exception for exception in self.exceptions if exception.names(clause.rule.key, policy)]
-        return [(exception, exception.why_inert(policy, at)) for exception in named]
+        return self.claim(clause)[0]
 
     def lifts_rule(self, rule: Rule[Any]) -> bool:
         """Whether any exception lifts this rule of any policy here."""

@@ -135,8 +135,8 @@ class Workload:
             self.containers: tuple[Container, ...] = like.containers
             self.init_containers: tuple[Container, ...] = like.init_containers
         else:
-            self.containers = tuple(_containers(self.pod_spec, "containers"))
-            self.init_containers = tuple(_containers(self.pod_spec, "initContainers"))
+            self.containers = _containers(self.pod_spec, "containers")
+            self.init_containers = _containers(self.pod_spec, "initContainers")
         self.all_containers = self.init_containers + self.containers
 
     def rewritten(self, raw: Mapping[str, Any]) -> "Workload":
@@ -225,16 +225,13 @@ def _words(container: Mapping[str, Any]) -> list[str]:
     return [word for word in told if isinstance(word, str)]
 
 
-def _containers(pod: Section, key: str) -> Iterator[Container]:
-    init = key == "initContainers"
-    for section in pod.items(key):
-        name, resources = section.raw.get("name"), mapping(section.raw.get("resources"))
-        yield Container(
-            section,
-            name if isinstance(name, str) else "",
-            amounts(resources.get("limits")),
-            amounts(resources.get("requests")),
-            _words(section.raw),
-            init=init,
-            sidecar=init and section.raw.get("restartPolicy") == "Always",
-        )
+def _containers(pod: Section, key: str) -> tuple[Container, ...]:
+    return tuple([_container(section, init=key == "initContainers") for section in pod.items(key)])
+
+
+def _container(section: Section, *, init: bool) -> Container:
+    raw = section.raw
+    name, resources = raw.get("name"), mapping(raw.get("resources"))
+    limits, requests = amounts(resources.get("limits")), amounts(resources.get("requests"))
+    sidecar = init and raw.get("restartPolicy") == "Always"
+    return Container(section, name if isinstance(name, str) else "", limits, requests, _words(raw), init, sidecar)

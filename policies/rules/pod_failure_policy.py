@@ -51,7 +51,7 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         return
     fix = _ignoring(job, *rules)
     if job.job_spec.raw.get(FIELD) is None:
-        yield structs.replace(missing(*fix[:2], why=WHY, example=not params.default_ignore_disruptions), fix=fix)
+        yield structs.replace(missing(fix.path, 0, why=WHY, example=not params.default_ignore_disruptions), fix=fix)
     else:
         yield Finding(path=fix.path, found=f"says nothing of {DISRUPTED}", allowed=f"a rule on {DISRUPTED}", why=WHY,
                       excess=("over", 1), fix=fix, example=True)  # fmt: skip
