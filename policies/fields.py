@@ -147,7 +147,8 @@ def origin(raw: Mapping[str, Any], path: Path, default: object, request: Request
     document = NOTHING if request is FILE else _applied(raw, request)
     if lookup(document, path) is not None or any(entry.get("operation") == "Apply" for entry in owners):
         return Origin.USER  # be it the very value that Batchwarden had written
-    if defaulted(raw).get(place(raw, path)) == value:
+    ours = defaulted(raw)
+    if ours and ours.get(place(raw, path)) == value:
         return Origin.BATCHWARDEN
     if request is FILE or value != default:
         return Origin.USER

@@ -5,7 +5,6 @@ from copy import copy
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
-from operator import attrgetter
 from typing import Any
 
 from jsonpatch import AddOperation, JsonPointer, PatchOperation, ReplaceOperation
@@ -192,12 +191,12 @@ def _patch(raw: Mapping[str, Any], result: Defaulting) -> bytes | None:
     for path, value in [*writes, (DEFAULTED, lookup(result.job.raw, DEFAULTED))]:
         depth = _reach(becomes, path)
         operation = _operation(becomes, path, depth, value)
-        operations.append(operation.operation)
+        operations.append({**operation.operation, "path": operation.location})
         holder = path[: depth - 1]
         becomes = operation.apply(put(becomes, holder, copy(lookup(becomes, holder))))
     if becomes != result.job.raw:
         raise AssertionError(f"the patch {operations} does not give the object that was judged")
-    return json.encode(operations, enc_hook=attrgetter("path"))  # of a JsonPointer: its text
+    return json.encode(operations)
 
 
 def _reach(raw: object, path: Path) -> int:
