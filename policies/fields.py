@@ -85,35 +85,38 @@ def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever 
     return whole[0]
 
 
-@lru_cache(maxsize=1024)
 def render(path: Path) -> str:
     """Write a path as Kubernetes itself does: ``spec.containers[0].image``, ``metadata.labels[app]``.
 
     Source: ``Path.String`` in apimachinery pkg/util/validation/field/path.go.
     """
-    return _join(path, path)
+    shape, items = _shape(path)
+    return shape.format(*[item[-1] for item in items]) if items else shape
 
 
 def place(raw: object, path: Path) -> str:
     """Write a path with list items under their names, so that moving one does not change its place."""
-    if int not in map(type, path):
-        return render(path)
-    shown: list[str | int] = []
-    for step in path:
-        raw = child(raw, step)
-        name = raw.get("name") if type(step) is int and type(raw) is dict else None
-        shown.append(name if isinstance(name, str) and name else step)
-    return _join(path, tuple(shown))
+    shape, items = _shape(path)
+    return shape.format(*[_name(raw, item) for item in items]) if items else shape
+
+
+def _name(raw: object, item: Path) -> str | int:
+    name = child(lookup(raw, item), "name")
+    return name if isinstance(name, str) and name else item[-1]
 
 
 @lru_cache(maxsize=1024)
-def _join(path: Path, shown: Path) -> str:
+def _shape(path: Path) -> tuple[str, tuple[Path, ...]]:
+    """Write a path, with braces for its list items, the paths of which come along."""
     text, keyed = "", False
-    for step, word in zip(path, shown, strict=True):
+    items = tuple(path[:depth] for depth, step in enumerate(path, start=1) if isinstance(step, int))
+    for step in path:
+        word = "{}" if isinstance(step, int) else step.replace("{", "{{").replace("}", "}}")
         # a key with a dot in it, such as nvidia.com/gpu, is a user's key, whatever holds it
         text += f"[{word}]" if keyed or isinstance(step, int) or "." in step else f".{word}"
         keyed = step in KEYED
-    return text.removeprefix(".")
+    text = text.removeprefix(".")
+    return text if items else text.format(), items
 
 
 class Request(Struct, frozen=True):

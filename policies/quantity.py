@@ -45,13 +45,10 @@ def read(written: object) -> Amount:
     Exact but for what is finer than a nano, which is rounded away from zero, and binary amounts over 2^63-1,
     which are capped, as in Go. Raises ValueError with a sentence that says what is allowed.
     """
-    if isinstance(written, str):
-        return _remembered(written) if len(written) <= MEMO_TEXT else _read(written)
-    if isinstance(written, float):
-        return Amount(_parse(repr(written)), written)
-    if isinstance(written, int) and not isinstance(written, bool):
-        return Amount(max(-MOST_DECIMAL, min(MOST_DECIMAL, Decimal(written))), written)
-    raise ValueError("a quantity is text or a number, e.g. 512Mi")
+    amount = _read(written)
+    if amount is None:
+        raise _refusal(written)
+    return amount
 
 
 def parse(written: object) -> Decimal:
@@ -62,14 +59,7 @@ def parse(written: object) -> Decimal:
 def amounts(value: object) -> Mapping[str, Amount]:
     """Read what is a quantity; what is none reads as absent, as the API server refuses it anyway."""
     items = value.items() if isinstance(value, dict) else ()
-    return {name: amount for name, written in items if (amount := _read_any(written))}
-
-
-def _read_any(written: object) -> Amount | None:
-    try:
-        return read(written)
-    except ValueError:
-        return None
+    return {name: amount for name, written in items if (amount := _read(written))}
 
 
 def format(amount: Decimal, like: str = "") -> str:  # noqa: A001 - read as quantity.format
@@ -93,15 +83,29 @@ def _shorten(number: int, base: int, units: tuple[str, ...]) -> str:
     return f"{number}{units[power]}"
 
 
-def _read(written: str) -> Amount:
-    return Amount(_parse(written), written)
+def _read(written: object) -> Amount | None:
+    if isinstance(written, str):
+        return _remembered(written) if len(written) <= MEMO_TEXT else _read_text(written)
+    if isinstance(written, float):
+        value = _parse(repr(written))
+        return None if value is None else Amount(value, written)
+    if isinstance(written, int) and not isinstance(written, bool):
+        return Amount(max(-MOST_DECIMAL, min(MOST_DECIMAL, Decimal(written))), written)
+    return None
 
 
-def _parse(written: str) -> Decimal:
-    text = written.strip(" ")  # as Quantity.UnmarshalJSON does
+def _read_text(written: str) -> Amount | None:
+    value = _parse(written.strip(" "))  # as Quantity.UnmarshalJSON does
+    return None if value is None else Amount(value, written)
+
+
+_remembered = lru_cache(maxsize=4096)(_read_text)
+
+
+def _parse(text: str) -> Decimal | None:
     match = GRAMMAR.fullmatch(text)
     if not match or not text:
-        raise _refusal(text)
+        return None
     sign, whole, fraction, binary, unit, exponent = match.groups("")
     context = Context(prec=60, rounding=ROUND_UP)  # finer than a nano: rounding up twice is rounding up once
     digits = f"{whole or 0}{fraction}"
@@ -111,7 +115,7 @@ def _parse(written: str) -> Decimal:
     else:
         power = Decimal(exponent) if exponent else Decimal(3 * DECIMAL_UNITS.index(unit) - 9)
         if not -(2**63) <= power < 2**63:
-            raise _refusal(text)
+            return None
         amount = min(MOST_DECIMAL, Decimal(f"{digits}E{_int32(int(power) - len(fraction))}"))
     if amount:
         rounded = NANO if amount < NANO else amount.quantize(NANO, context=context)
@@ -124,10 +128,10 @@ def _int32(number: int) -> int:
     return (number + 2**31) % 2**32 - 2**31
 
 
-_remembered = lru_cache(maxsize=4096)(_read)
-
-
-def _refusal(text: str) -> ValueError:
+def _refusal(written: object) -> ValueError:
+    if not isinstance(written, str | float):
+        return ValueError("a quantity is text or a number, e.g. 512Mi")
+    text = str(written).strip(" ")
     shown = json.dumps(f"{text[:MEMO_TEXT]}…" if len(text) > MEMO_TEXT else text, ensure_ascii=False)
     return ValueError(f"{shown} is not a quantity; write {ALLOWED}, e.g. {_likely(text)}")
 
