@@ -23,6 +23,7 @@ KNOWN: Final = frozenset((
 ))  # fmt: skip
 """Ends of repositories: mirrors keep them."""
 AGENTS: Final = frozenset(("consul", "vault"))  # programs of many uses, of which ``agent`` is one
+DOCKER: Final = "docker"
 SHELLS: Final = frozenset(("ash", "bash", "busybox", "dash", "env", "sh", "timeout"))
 ENDINGS: Final = ("--once", "/shutdown", "exit-after-auth", "exit_after_auth", "exit_on_", "kill", "kubexit",
                   "linkerd-await", "one-time", "one_time", "quitquitquit", "scuttle")  # fmt: skip
@@ -33,12 +34,22 @@ def is_endless(container: Container, images: tuple[str, ...] = ()) -> bool:
     reference = container.section.text("image").value
     if not reference:
         return False
-    names = image.parse(reference).ends
-    agent = names[0] in AGENTS and "agent" in container.words
-    if KNOWN.isdisjoint(names) and not agent and not (images and any(matches(name, images) for name in names)):
+    read = image.parse(reference)
+    names, program = read.ends, read.ends[0]
+    serves = (program in AGENTS and "agent" in container.words) or (program == DOCKER and _is_daemon(read, container))
+    if KNOWN.isdisjoint(names) and not serves and not (images and any(matches(name, images) for name in names)):
         return False
     command = next(iter(sequence(container.section.raw.get("command"))), "")
     return str(command).rpartition("/")[2] not in SHELLS
+
+
+def _is_daemon(docker: image.Image, container: Container) -> bool:
+    """Whether Docker's image is its daemon, for the work beside it to build or run containers with.
+
+    Source: dockerd-entrypoint.sh in https://github.com/docker-library/docker.
+    """
+    first = next(iter(sequence(container.section.raw.get("args"))), "dockerd")
+    return "dind" in docker.tag and str(first).startswith(("-", "dockerd"))
 
 
 def is_ended(containers: Iterable[Container]) -> bool:

@@ -2,9 +2,9 @@
 
 A Pod is done when all its ``containers`` are: a proxy or a log shipper among them keeps the Job from completing. As a
 native sidecar, under ``initContainers`` with ``restartPolicy: Always`` (Kubernetes 1.29), it is stopped when the work
-is done. Proxies and agents are known by the repository of their image, in any registry. Passed over, as they may end:
-a container started by a shell, and a Pod in which something says how it is ended (``/quitquitquit``, ``linkerd-await``,
-``kill``...) or whose processes are shared.
+is done. Proxies and agents are known by the repository of their image, in any registry, Docker's daemon by its tag as
+well. Passed over, as they may end: a container started by a shell, and a Pod in which something says how it is ended
+(``/quitquitquit``, ``linkerd-await``, ``kill``...) or whose processes are shared.
 
 Source: https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/
 
