@@ -65,7 +65,7 @@ class Among(Struct, frozen=True):
         (key, value), (of, choices) = _values(params, (self.name, self.of))
         if value is None or choices is None or value in choices:
             return
-        if not (self.globs and matches(value, tuple(choices))):
+        if not (self.globs and matches(value, choices)):
             raise ValueError(f"{key} {value} is not among {of}: {', '.join(choices)}; add it there")
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:

@@ -75,7 +75,7 @@ def _unite(job: Workload, judgements: list[Judgement]) -> tuple[Violation, ...]:
     for judgement in judgements:
         groups.setdefault((judgement.clause.rule.key, judgement.place), []).append(judgement)
     violations = [
-        Violation(tuple(sorted(group, key=_weight)) if len(group) > 1 else (group[0],)) for group in groups.values()
+        Violation(tuple(sorted(group, key=_weight) if len(group) > 1 else group)) for group in groups.values()
     ]
     if len(violations) > 1:
         violations.sort(key=lambda violation: document_order(job.raw, violation.finding.path))

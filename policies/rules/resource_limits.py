@@ -27,7 +27,7 @@ from msgspec import Meta
 from policies import quantity
 from policies.demands import quantities
 from policies.quantity import Amount
-from policies.resources import EXAMPLES, ceilings, fits, gaps, lacking, limit, over, with_request
+from policies.resources import EXAMPLES, ZERO, ceilings, fits, gaps, lacking, limit, over, with_request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Container, Workload
 
@@ -71,7 +71,7 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     for container, (resource, amount) in product(job.all_containers, (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
         asked, wanted = container.requests.get(resource), quantity.parse(amount)
-        within = asked is None or asked.value <= wanted
+        within = (asked.value if asked else ZERO) <= wanted
         if share.amount is None and within and facts.limit_range.admits(resource, wanted):
             yield Default(share.path, amount)
 
