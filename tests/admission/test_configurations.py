@@ -21,6 +21,9 @@ CONDITIONS = [
     {
         "name": "something-judged-changes",
         "expression": "request.operation == 'CREATE' || object.spec != oldObject.spec"
+        " && !(object.spec.?suspend.orValue(false)"
+        " && object.spec.all(key, key == 'suspend' || key in oldObject.spec && object.spec[key] == oldObject.spec[key])"
+        " && oldObject.spec.all(key, key == 'suspend' || key in object.spec))"
         " || object.metadata.?labels.orValue({}) != oldObject.metadata.?labels.orValue({})"
         " || object.metadata.?ownerReferences.orValue([])"
         ".exists(owner, !(owner in oldObject.metadata.?ownerReferences.orValue([])))",

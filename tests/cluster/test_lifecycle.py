@@ -183,11 +183,18 @@ def test_a_namespace_is_deleted_with_all_its_jobs(bring_in: BringIn, admin: Kube
     assert admin.delete(f"namespace/{admin.namespace}", "--timeout=30s").code == 0
 
 
-@only(ANSWERED)
-def test_a_job_is_suspended_without_a_word_and_resumed_with_warnings(bring_in: BringIn, tenant: Kubectl) -> None:
-    bring_in(job("once"))
-    suspended = tenant.patch("job/once", {"spec": {"suspend": True}})
+@pytest.mark.parametrize("kind", ["job", "cronjob"])
+def test_what_stands_is_suspended_without_a_word(bring_in: BringIn, tenant: Kubectl, kind: str) -> None:
+    bring_in(job("held") if kind == "job" else cron_job("held"))
+    suspended = tenant.patch(f"{kind}/held", {"spec": {"suspend": True}})
     assert (suspended.code, suspended.warnings) == (0, [])
+    assert tenant.get_json(f"{kind}/held")["spec"]["suspend"] is True
+
+
+@only(ANSWERED)
+def test_a_suspended_job_is_resumed_with_warnings(bring_in: BringIn, tenant: Kubectl) -> None:
+    bring_in(job("once"))
+    assert tenant.patch("job/once", {"spec": {"suspend": True}}).code == 0
     resumed = tenant.patch("job/once", {"spec": {"suspend": False}})
     assert resumed.code == 0
     assert all("not denied: no worse than before" in warning for warning in resumed.warnings)
@@ -197,7 +204,7 @@ def test_a_job_is_suspended_without_a_word_and_resumed_with_warnings(bring_in: B
 
 @only(UNANSWERED)
 def test_a_change_that_is_judged_waits_until_somebody_answers(bring_in: BringIn, tenant: Kubectl) -> None:
-    bring_in(job("once"))
-    result = tenant.patch("job/once", {"spec": {"suspend": True}})
+    bring_in(job("once", suspend=True))
+    result = tenant.patch("job/once", {"spec": {"suspend": False}})
     assert FAILED.format("mutate") in result.stderr
-    assert tenant.get_json("job/once")["spec"]["suspend"] is False
+    assert tenant.get_json("job/once")["spec"]["suspend"] is True

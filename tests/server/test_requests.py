@@ -125,6 +125,18 @@ def test_bad_bytes_get_one_sentence_and_the_end(server: Running, sent: bytes, st
     assert server.ask("/echo", b"unharmed") == (200, b"unharmed")
 
 
+@pytest.mark.parametrize("rest", [b'", "value": "s3cret"}', b"s3cret", b"S3CRET / HTTP/s3cret", b"GET / HTTP/1.1\r\ns3cret"])
+def test_a_body_that_is_longer_than_said_is_told_nowhere(server: Running, rest: bytes) -> None:
+    """What is left of it is read as the next request, and holds what no log may hold."""
+    with server.connect() as sock:
+        sock.sendall(request("/echo", b"body") + rest + b"\r\n\r\n")
+        answers = read_all(sock)
+    assert b"400 Bad Request" in answers
+    assert b"This is no HTTP request: " in answers
+    assert b"s3cret" not in answers.lower()
+    assert "s3cret" not in f"{server.fact('refusals')}{server.read_log()}".lower()
+
+
 def test_a_client_that_sends_too_much_reads_why(server: Running) -> None:
     status, body = server.ask("/echo", bytes(3 * MIB))
     assert (status, body) == (413, b"The body may have 2097152 bytes.\n")

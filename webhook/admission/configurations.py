@@ -1,8 +1,8 @@
 """The two webhook configurations, as plain objects. Pure.
 
-What ``exempt.py`` passes over is left out here already, so that it costs no call. It is judged there once more, since a
-configuration may be edited, and since ``suspend: true`` alone is more than an expression should tell. Each expression
-holds for objects that lack optional fields.
+What ``exempt.py`` passes over is left out here already, so that it costs no call, and needs no server that answers. It
+is judged there once more, since a configuration may be edited. Each expression holds for objects that lack optional
+fields.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/#matching-requests-matchconditions
 """
 
@@ -92,8 +92,13 @@ def webhook_configurations(
 def match_conditions(settings: Settings) -> list[dict[str, str]]:
     """Write, in CEL, which requests are judged at all."""
     labels, owners = ".metadata.?labels.orValue({})", ".metadata.?ownerReferences.orValue([])"
+    suspended = (
+        "object.spec.?suspend.orValue(false)"
+        " && object.spec.all(key, key == 'suspend' || key in oldObject.spec && object.spec[key] == oldObject.spec[key])"
+        " && oldObject.spec.all(key, key == 'suspend' || key in object.spec)"
+    )
     changed = (
-        f"object.spec != oldObject.spec || object{labels} != oldObject{labels} ||"
+        f"object.spec != oldObject.spec && !({suspended}) || object{labels} != oldObject{labels} ||"
         f" object{owners}.exists(owner, !(owner in oldObject{owners}))"  # an owner may go, as orphan deletion wants it
     )
     made_by_controller = (

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from gunicorn.config import Config
+from gunicorn.http import errors
 from gunicorn.http.body import LengthReader
-from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException, UnsupportedTransferCoding
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 from gunicorn.http.wsgi import create
@@ -22,10 +22,23 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]  #
 END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_STATUS = {
-    LimitRequestLine: "414 URI Too Long",
-    LimitRequestHeaders: "431 Request Header Fields Too Large",
-    UnsupportedTransferCoding: "501 Not Implemented",
+_UNREADABLE = ("400 Bad Request", "its head cannot be read")
+# gunicorn quotes what it could not read. After a wrong Content-Length that is an object, which no log may hold.
+_FAULTS = {
+    errors.InvalidRequestLine: ("400 Bad Request", "its first line is not METHOD PATH HTTP/1.1"),
+    errors.InvalidRequestMethod: (
+        "400 Bad Request",
+        "its first word is no method; is the Content-Length before it right?",
+    ),
+    errors.InvalidHTTPVersion: ("400 Bad Request", "its version is not HTTP/1.0 or HTTP/1.1"),
+    errors.InvalidHeader: ("400 Bad Request", "a header is not NAME: VALUE"),
+    errors.InvalidHeaderName: ("400 Bad Request", "a header's name is none"),
+    errors.LimitRequestLine: ("414 URI Too Long", "its first line is too long"),
+    errors.LimitRequestHeaders: ("431 Request Header Fields Too Large", "its headers are too many or too long"),
+    errors.UnsupportedTransferCoding: (
+        "501 Not Implemented",
+        "its Transfer-Encoding is not known; send its Content-Length",
+    ),
 }
 
 
@@ -68,8 +81,9 @@ class Service:
         """Return gunicorn's ``Request`` and how many bytes of body follow; raises Refusal."""
         try:
             request = Request(self._settings, IterUnreader([head]), peer)
-        except ParseException as error:
-            raise Refusal(_STATUS.get(type(error), "400 Bad Request"), f"This is no HTTP request: {error}.") from error
+        except errors.ParseException as error:
+            status, fault = _FAULTS.get(type(error), _UNREADABLE)
+            raise Refusal(status, f"This is no HTTP request: {fault}.") from error
         reader = request.body.reader
         if not isinstance(reader, LengthReader):
             raise Refusal("411 Length Required", "Send the body with its Content-Length instead of in chunks.")
