@@ -19,7 +19,7 @@ Allowed::
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from policies.demands import among
 from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, not_allowed
@@ -50,13 +50,20 @@ def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:
         if refused
         else "The policy asks for another way to retry."
     )
-    yield from not_allowed(policy, params.allowed, params.default, why=why, refused=refused)
+    default = "Never" if _takes_never_alone(job) else params.default
+    for finding in not_allowed(policy, params.allowed, default, why=why, refused=refused):
+        yield finding if default is None or default in params.allowed else structs.replace(finding, fix=None)
 
 
 def defaults(job: Workload, params: Params, _facts: Facts) -> Iterator[Default]:
     """Write the default."""
-    if params.default is not None:
+    if params.default == "Never" or (params.default and not _takes_never_alone(job)):
         yield Default((*job.pod_spec.path, "restartPolicy"), params.default)
+
+
+def _takes_never_alone(job: Workload) -> bool:
+    """Whether the API server refuses OnFailure: ``validatePodFailurePolicy`` in pkg/apis/batch/validation."""
+    return job.job_spec.raw.get("podFailurePolicy") is not None
 
 
 RULE = Rule(__name__, __doc__, Params, check, defaults, category="Correctness", severity="high",
