@@ -2,7 +2,8 @@
 
 Web pages and word processors turn the quotes and dashes of a command into typographic ones. A shell takes such a quote
 for a letter, and a program takes such a dash for the name of a file. Found are those that a program must stumble over:
-what is quoted with plain quotes, commented out, or printed by ``echo`` may hold any character.
+what is quoted with plain quotes, commented out, or printed by ``echo`` may hold any character. The value of a variable,
+which may be a secret, is shown and mended in files alone.
 
 Source: https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html#tag_19_02 ("Quoting")
 
@@ -19,7 +20,9 @@ Allowed::
 
 from collections.abc import Iterator
 
-from policies.fields import Path, mapping, sequence
+from msgspec import structs
+
+from policies.fields import FILE, Path, mapping, sequence
 from policies.rule import Default, Facts, Finding, Rule, RuleParams
 from policies.typography import Mend, mend_arguments, mend_schedule, mend_value
 from policies.workload import Container, Workload
@@ -38,10 +41,10 @@ def check(job: Workload, _params: Params, _facts: Facts) -> Iterator[Finding]:
         if isinstance(schedule, str) and not schedule.isascii() and (mended := mend_schedule(schedule)):
             yield _finding((*job.cron_job_spec.path, "schedule"), mended, "The schedule cannot be read.", refused=True)
     for container in job.all_containers:
-        yield from _judge(container)
+        yield from _judge(container, told=job.request is FILE)
 
 
-def _judge(container: Container) -> Iterator[Finding]:
+def _judge(container: Container, *, told: bool) -> Iterator[Finding]:
     if all(map(str.isascii, container.words)):
         return
     raw = container.section.raw
@@ -53,7 +56,9 @@ def _judge(container: Container) -> Iterator[Finding]:
     for index, variable in enumerate(sequence(raw.get("env"))):
         value = mapping(variable).get("value")
         if isinstance(value, str) and (meant := mend_value(value)):
-            yield _finding((*container.path, "env", index, "value"), meant, "The program gets them as they are.")
+            finding = _finding((*container.path, "env", index, "value"), meant, "The program gets them as they are.")
+            hidden = "holds quotes or dashes as copied from a web page"
+            yield finding if told else structs.replace(finding, found=hidden, fix=None, example=False)
 
 
 def _finding(path: Path, mended: Mend, why: str, *, refused: bool = False) -> Finding:
