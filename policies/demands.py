@@ -1,15 +1,18 @@
 """Pure: what parameters ask of each other, said once for both who ask: the decoder of files, and the API server."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct, json, structs
 
-from policies import quantity
 from policies.cel import Schema
+from policies.fields import Path
 from policies.globs import matches
+from policies.strict import InvalidObjectError
+
+Faults: TypeAlias = Iterator[InvalidObjectError]
 
 
 class Term(NamedTuple):
@@ -24,8 +27,8 @@ class Term(NamedTuple):
 class Demand(Protocol):
     """What parameters ask of each other."""
 
-    def check(self, params: Struct) -> None:
-        """Raise ValueError, with a sentence, where they do not meet it."""
+    def check(self, params: Struct) -> Faults:
+        """Say where they do not meet it, and which key is to be changed."""
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:
         """Write it for the API server."""
@@ -39,16 +42,17 @@ class Ascending(Struct, frozen=True):
 
     names: tuple[str, ...]
 
-    def check(self, params: Struct) -> None:
-        """Raise ValueError for the first two that are the wrong way round."""
-        given = [(key, value) for key, value in _values(params, self.names) if value is not None]
+    def check(self, params: Struct) -> Faults:
+        """Compare each two; what is built in is not what is to be changed."""
+        given = [(key, value) for key, value in values(params, self.names) if value is not None]
         for (low, least), (high, most) in combinations(given, 2):
             if least > most:
-                raise ValueError(f"{low} {least} is over {high} {most}; change one of them")
+                written = high if least == _builtin(params, low) else low
+                yield InvalidObjectError((written,), f"{low} {least} is over {high} {most}; change one of them")
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:
         """Compare each two."""
-        for low, high in combinations(_terms(params, self.names), 2):
+        for low, high in combinations(terms(params, self.names), 2):
             said = f"{low.key}{low.builtin} is over {high.key}{high.builtin}; change one of them"
             yield {"rule": f"{low.absent}{high.absent}{low.value} <= {high.value}", "message": said}
 
@@ -60,17 +64,17 @@ class Among(Struct, frozen=True):
     of: str
     globs: bool = False
 
-    def check(self, params: Struct) -> None:
-        """Raise ValueError where it is none of them."""
-        (key, value), (of, choices) = _values(params, (self.name, self.of))
+    def check(self, params: Struct) -> Faults:
+        """Look for the value."""
+        (key, value), (of, choices) = values(params, (self.name, self.of))
         if value is None or choices is None or value in choices:
             return
         if not (self.globs and matches(value, choices)):
-            raise ValueError(f"{key} {value} is not among {of}: {', '.join(choices)}; add it there")
+            yield InvalidObjectError((key,), f"{key} {value} is not among {of}: {', '.join(choices)}; add it there")
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:
         """Look for the value, as far as CEL can: a list with a glob in it may hold anything."""
-        one, of = _terms(params, (self.name, self.of))
+        one, of = terms(params, (self.name, self.of))
         globs = f" || {of.value}.exists(glob, glob.matches('[*?[]'))" if self.globs else ""
         yield {
             "rule": f"{one.absent}{of.absent}{one.value} in {of.value}{globs}",
@@ -79,40 +83,24 @@ class Among(Struct, frozen=True):
         }
 
 
-class Quantities(Struct, frozen=True):
-    """Mappings of resources to quantities: none in ``low`` is over that of the same resource in ``high``."""
+class Readable(Struct, frozen=True):
+    """Words, lists or mappings of them, that a function reads one by one; their types ask the API server to."""
 
-    high: str
-    low: str | None = None
+    read: Callable[..., object]
+    names: tuple[str, ...]
 
-    def check(self, params: Struct) -> None:
-        """Raise ValueError where an amount is no quantity, or over its ceiling."""
-        ceilings: Mapping[str, Any] = getattr(params, self.high) or {}
-        for name in (self.high, self.low) if self.low else (self.high,):
-            for resource, amount in (getattr(params, name) or {}).items():
-                ceiling = ceilings.get(resource, amount)
+    def check(self, params: Struct) -> Faults:
+        """Read each word, those of a mapping with their values."""
+        for key, value in values(params, self.names):
+            for path, words in entries(value):
                 try:
-                    over = quantity.parse(amount) > quantity.parse(ceiling)
+                    self.read(*words)
                 except ValueError as error:
-                    raise ValueError(f"{name}.{resource} {error}") from error
-                if over:
-                    raise ValueError(f"{name}.{resource} {amount} is over {self.high}.{resource} {ceiling}; lower it")
+                    yield InvalidObjectError((key, *path), str(error))
 
-    def rules(self, params: type[Struct]) -> Iterator[Schema]:
-        """Compare those of the same resource; the schema of an amount sees to it that it is one."""
-        if self.low is None:
-            return
-        low, high = _terms(params, (self.low, self.high))
-        each, most = (
-            f"(type({at}) == int ? quantity('0').add(int({at})) : quantity({at}))"
-            for at in (f"{low.value}[name]", f"{high.value}[name]")
-        )
-        yield {
-            "rule": f"{low.absent}{high.absent}{low.value}.all(name, !(name in {high.value})"
-            f" || {each}.compareTo({most}) <= 0)",
-            "message": f"an amount in {low.key} is over that of the same resource in {high.key}; lower it",
-            "fieldPath": f".{low.key}",
-        }
+    def rules(self, _params: type[Struct]) -> Iterator[Schema]:
+        """Leave it to the types."""
+        return iter(())
 
 
 def ascending(*names: str) -> Demands:
@@ -125,17 +113,35 @@ def among(name: str, of: str, *, globs: bool = False) -> Demands:
     return (Among(name, of, globs),)
 
 
-def quantities(high: str, low: str | None = None) -> Demands:
-    """Demand that amounts are quantities, and none in ``low`` over that of the same resource in ``high``."""
-    return (Quantities(high, low),)
+def readable(read: Callable[..., object], *names: str) -> Demands:
+    """Demand words of which a function makes no ValueError: each of a list, each of a mapping with its value."""
+    return (Readable(read, names),)
 
 
-def _values(params: Struct, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+def enforce(demands: Demands, params: Struct) -> None:
+    """Raise InvalidObjectError for the first place at which parameters do not meet demands, with all others in it."""
+    faults = [fault for demand in demands for fault in demand.check(params)]
+    if faults:
+        raise InvalidObjectError(faults[0].path, str(faults[0]), tuple(faults[1:]))
+
+
+def values(params: Struct, names: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """Give parameters by the names of their fields: the keys that people write, and the values."""
     keys = dict(zip(params.__struct_fields__, params.__struct_encode_fields__, strict=True))
     return ((keys[name], getattr(params, name)) for name in names)
 
 
-def _terms(params: type[Struct], names: tuple[str, ...]) -> Iterator[Term]:
+def entries(value: Any) -> Iterator[tuple[Path, tuple[str, ...]]]:  # noqa: ANN401 - a word, a list, a mapping or none
+    """List the words of a parameter, each with its place in there."""
+    if isinstance(value, dict):
+        return (((key,), (key, each)) for key, each in value.items())
+    if isinstance(value, str):
+        return iter([((), (value,))])
+    return (((index,), (each,)) for index, each in enumerate(value or ()))
+
+
+def terms(params: type[Struct], names: tuple[str, ...]) -> Iterator[Term]:
+    """Write parameters, by the names of their fields, for the API server."""
     fields = {field.name: field for field in structs.fields(params)}
     for field in (fields[name] for name in names):
         value, key = f"self.{field.encode_name}", field.encode_name
@@ -145,3 +151,7 @@ def _terms(params: type[Struct], names: tuple[str, ...]) -> Iterator[Term]:
             builtin = json.encode(field.default).decode()
             words = re.sub('[]["]', "", builtin).replace(",", ", ")
             yield Term(key, f"(has({value}) ? {value} : {builtin})", "", f" (built in: {words})")
+
+
+def _builtin(params: Struct, key: str) -> object:
+    return next(field.default for field in structs.fields(params) if field.encode_name == key)

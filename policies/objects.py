@@ -103,7 +103,7 @@ class BatchPolicyExceptionSpec(_Strict, frozen=True):
         except OverflowError:
             year = 0
         if year < FIRST_YEAR:
-            raise ValueError(f"expiresAt is {NO_MOMENT}")
+            raise InvalidObjectError(("expiresAt",), f"expiresAt is {NO_MOMENT}")
 
 
 class ClusterBatchPolicy(_Strict, frozen=True, tag_field="kind", tag="ClusterBatchPolicy"):

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Final, Generic, Literal, NamedTuple
 from msgspec import Meta, Struct, structs
 
 from policies.cel import cel
-from policies.demands import Demands
+from policies.demands import Demands, enforce
 from policies.fields import NOTHING, Path
 from policies.quantity import ALLOWED, GRAMMAR, Amount
 from policies.workload import Field, Workload
@@ -67,9 +67,8 @@ class RuleParams(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, 
         return not given or any(value is not None and value is not False for value in given)
 
     def __post_init__(self) -> None:
-        """Raise ValueError where the parameters do not meet what they ask of each other."""
-        for demand in self.demands:
-            demand.check(self)
+        """Raise InvalidObjectError where the parameters do not meet what they ask of each other."""
+        enforce(self.demands, self)
 
 
 class LimitRange(Struct, frozen=True, gc=False):

@@ -1,7 +1,7 @@
 """Pure: decodes plain values into typed ones, or says in words what is wrong, where, and what is allowed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from itertools import islice
 from types import UnionType
@@ -82,13 +82,16 @@ def _faults(value: object, hint: Any, path: Path) -> Iterator[InvalidObjectError
     try:
         msgspec.convert(value, hint)
     except msgspec.ValidationError as error:
-        own = error.__cause__  # the sentence of a type's own __post_init__
-        yield InvalidObjectError(path, str(own) if own else _explain(path, value, inspect.type_info(hint)))
+        own = error.__cause__  # of a type's own __post_init__
+        if isinstance(own, InvalidObjectError):
+            yield from (InvalidObjectError((*path, *fault.path), str(fault)) for fault in (own, *own.others))
+        else:
+            yield InvalidObjectError(path, str(own) if own else _explain(path, value, inspect.type_info(hint)))
 
 
 def _faults_within(value: object, hint: Any, path: Path) -> Iterator[InvalidObjectError]:  # noqa: ANN401 - as above
     if isinstance(value, dict) and (wrong := [key for key in value if not isinstance(key, str)]):
-        yield InvalidObjectError(path, f"the key {_shown(wrong[0])} is no text; write it in quotes")
+        yield InvalidObjectError(path, f"the key {shown(wrong[0])} is no text; write it in quotes")
     elif isinstance(value, dict) and isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         yield from _faults_of_fields(value, hint, path)
     elif isinstance(value, dict) and get_origin(hint) is dict:
@@ -109,8 +112,8 @@ def _faults_of_fields(value: dict[str, object], into: type[msgspec.Struct], path
         if key in fields:
             yield from _faults(item, hints[fields[key].name], (*path, key))
         elif config.forbid_unknown_fields and key != config.tag_field:
-            noun, near = "rule" if path[-1:] == ("rules",) else "field", _near(key, list(fields))
-            yield InvalidObjectError((*path, key), f"unknown {noun} {_shown(key)}{near}; allowed: {_or(list(fields))}")
+            noun, meant = "rule" if path[-1:] == ("rules",) else "field", near(key, list(fields))
+            yield InvalidObjectError((*path, key), f"unknown {noun} {shown(key)}{meant}; allowed: {_or(list(fields))}")
     for key, field in fields.items():
         if field.required and key not in value:
             yield InvalidObjectError(path, f"{key} is missing; it is required")
@@ -127,7 +130,7 @@ def _explain(path: Path, value: object, at: inspect.Type) -> str:
     """Say it in the words of the file, with what is allowed."""
     name, at = _name(path), at.type if isinstance(at, inspect.Metadata) and not at.extra else at
     if value is not None:
-        return f"{name} is {_shown(value)}{_near(value, _choices(_bare(at)))}; allowed: {allowed(at)}"
+        return f"{name} is {shown(value)}{near(value, _choices(_bare(at)))}; allowed: {allowed(at)}"
     if isinstance(at, inspect.StructType) and not any(_faults({}, at.cls, ())):
         return f"{name} has no value; write {name}: {{}} for its built-in values"
     return f"{name} has no value; allowed: {allowed(at)}"
@@ -139,7 +142,8 @@ def _name(path: Path) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else step for step in path[names[-1] :]) if names else "this"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Write a value as a sentence holds it."""
     if isinstance(value, list | dict):
         noun = "list" if isinstance(value, list) else "mapping"
         return f"a {noun} of {len(value)}" if value else f"an empty {noun}"
@@ -148,9 +152,10 @@ def _shown(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def _near(word: object, words: list[str]) -> str:
-    near = get_close_matches(word, words, n=1) if isinstance(word, str) else []
-    return f" (did you mean {near[0]}?)" if near else ""
+def near(word: object, words: Sequence[str]) -> str:
+    """Ask after the word that is likely to be meant; nothing where none is near."""
+    found = get_close_matches(word, words, n=1) if isinstance(word, str) else []
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def _choices(at: inspect.Type) -> list[str]:

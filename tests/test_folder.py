@@ -131,6 +131,59 @@ def test_a_namespace_or_a_limit_range_that_cannot_be_meant_is_a_fault(
     assert fault in str(raised.value)
 
 
+PARAMETERS = """
+    resourceLimits:
+      require:
+      - cpu
+      - memroy
+      defaults:
+        cpu: 2
+        memory: 64MB
+      max:
+        cpu: 1
+    startingDeadline:
+      maxSeconds: 5
+    ttlAfterFinished:
+      defaultSeconds: 60
+      minSeconds: 3600
+    concurrencyPolicy:
+      default: Allow
+    timeZone:
+      required: true
+      default: Mars/Olympus
+    requiredLabels:
+      keys:
+      - team
+      - my team
+    placement:
+      nodeSelector:
+        pool: a b
+    topOfHour:
+      allowedLabel: on hour
+"""
+
+
+def test_what_is_wrong_about_one_key_is_told_in_its_line(tmp_path: Path) -> None:
+    head = "kind: ClusterBatchPolicy\nmetadata: {name: p}\nspec:\n  rules:"
+    (tmp_path / "p.yaml").write_text(f"{HEAD}{head}{PARAMETERS}")
+    with pytest.raises(PolicyFilesError) as raised:
+        load([tmp_path])
+    lines = [fault.split(":", 3) for fault in raised.value.faults]
+    written = (tmp_path / "p.yaml").read_text().splitlines()
+    assert [(written[int(line) - 1].strip(), said.split()[0]) for _, line, _, said in lines] == [
+        ("- memroy", "require"),
+        ("cpu: 2", "defaults.cpu"),
+        ("memory: 64MB", "defaults.memory"),
+        ("maxSeconds: 5", "minSeconds"),
+        ("minSeconds: 3600", "minSeconds"),
+        ("default: Allow", "default"),
+        ("default: Mars/Olympus", '"Mars/Olympus"'),
+        ("- my team", '"my'),
+        ("pool: a b", '"a'),
+        ("allowedLabel: on hour", '"on'),
+    ]
+
+
 def test_what_is_behind_a_linked_folder_is_watched_too(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "policies").mkdir()

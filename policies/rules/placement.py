@@ -23,6 +23,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from policies.demands import readable
 from policies.fields import NOTHING, mapping
 from policies.nodes import TOLERATION, Toleration, misfits, selects
 from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Text
@@ -38,15 +39,12 @@ Tolerations = Annotated[
 class Params(RuleParams, frozen=True):
     """Where a Job's Pods may run."""
 
+    demands = readable(check_label, "node_selector")
+
     node_selector: Annotated[Labels | None, Meta(description="Labels of the nodes that Pods must select.")] = None
     tolerations: Annotated[Tolerations | None, Meta(description="Taints of these nodes, to be tolerated.")] = None
     exclusive: Annotated[bool, Meta(description="Find tolerations beyond these, too.")] = False
     defaults: Annotated[bool, Meta(description="Write both where a Pod says nothing of nodes or taints.")] = False
-
-    def __post_init__(self) -> None:
-        """Refuse labels that no node can have."""
-        for key, value in (self.node_selector or NOTHING).items():
-            check_label(key, value)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

@@ -23,6 +23,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from policies.demands import readable
 from policies.fields import NOTHING, mapping
 from policies.rule import Default, Facts, Finding, Gap, Phase, Rule, RuleParams, Text
 from policies.selector import KEY, KEYS, VALUE, check_label
@@ -37,13 +38,11 @@ Labels = Annotated[dict[Text, Value], Meta(min_length=1, max_length=64, extra_js
 class Params(RuleParams, frozen=True):
     """Which labels an object must have."""
 
+    demands = readable(check_label, "keys", "defaults")
+
     keys: Annotated[Keys, Meta(description="Labels that must be there, e.g. example.com/team.")] = ()
     defaults: Annotated[Labels | None, Meta(description="Written where there is no such label.")] = None
     templates: Annotated[bool, Meta(description="Ask the same of the Jobs and Pods that it makes.")] = False
-
-    def __post_init__(self) -> None:
-        for key, value in {**dict.fromkeys(self.keys, ""), **(self.defaults or {})}.items():
-            check_label(key, value)  # what the API server would refuse
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

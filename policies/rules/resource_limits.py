@@ -25,9 +25,9 @@ from typing import Annotated, Any
 from msgspec import Meta
 
 from policies import quantity
-from policies.demands import quantities
 from policies.quantity import Amount
-from policies.resources import EXAMPLES, ZERO, ceilings, fits, gaps, lacking, limit, over, with_request
+from policies.resource_demands import quantities, resources
+from policies.resources import EXAMPLES, ceilings, fits, gaps, lacking, limit, over, with_request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Container, Workload
 
@@ -38,7 +38,7 @@ Required = Annotated[tuple[Text, ...], Meta(max_length=16)]
 class Params(RuleParams, frozen=True, dict=True):
     """Which limits a container must have, and how high they may be."""
 
-    demands = quantities("max", low="defaults")
+    demands = resources("require") + quantities("max", low="defaults")
 
     require: Annotated[Required, Meta(description="Resources that need a limit.")] = ("memory",)
     defaults: Annotated[Amounts | None, Meta(description="Written where there is no limit, per resource.")] = None
@@ -71,7 +71,7 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
     for container, (resource, amount) in product(job.all_containers, (params.defaults or {}).items()):
         share = limit(job, container, resource, facts.limit_range)
         asked, wanted = container.requests.get(resource), quantity.parse(amount)
-        within = (asked.value if asked else ZERO) <= wanted
+        within = asked is None or asked.value <= wanted
         if share.amount is None and within and facts.limit_range.admits(resource, wanted):
             yield Default(share.path, amount)
 

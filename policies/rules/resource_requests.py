@@ -25,8 +25,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from policies import quantity
-from policies.demands import quantities
 from policies.fields import NOTHING, Origin
+from policies.resource_demands import quantities, resources
 from policies.resources import ceilings, far_below, fits, gaps, lacking, limit, over, request
 from policies.rule import Amounts, Default, Facts, Finding, Phase, Rule, RuleParams, Text
 from policies.workload import Workload
@@ -39,7 +39,7 @@ Ratios = Annotated[dict[Text, Annotated[float, Meta(ge=1, le=10_000)]], Meta(min
 class Params(RuleParams, frozen=True, dict=True):
     """Which requests a container must have, how high they may be, and how far below the limit."""
 
-    demands = quantities("max", low="defaults")
+    demands = resources("require", "max_limit_to_request_ratio") + quantities("max", low="defaults", alone=True)
 
     require: Annotated[Required, Meta(description="Resources that need a request.")] = ("cpu", "memory")
     defaults: Annotated[Amounts | None, Meta(description="Written where there is no request, per resource.")] = None

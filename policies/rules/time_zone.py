@@ -22,7 +22,7 @@ from typing import Annotated
 from msgspec import Meta, structs
 
 from policies import cron, timing
-from policies.demands import among
+from policies.demands import among, readable
 from policies.globs import matches
 from policies.rule import Default, Facts, Finding, Gap, Rule, RuleParams, Text, Texts
 from policies.workload import Workload
@@ -31,16 +31,12 @@ from policies.workload import Workload
 class Params(RuleParams, frozen=True):
     """In which time zones a CronJob may run."""
 
-    demands = among("default", of="allowed", globs=True)
+    demands = readable(cron.time_zone, "default") + among("default", of="allowed", globs=True)
 
     required: Annotated[bool, Meta(description="Find CronJobs that name hours and no zone.")] = False
     allowed: Annotated[Texts | None, Meta(description="Time zones allowed, e.g. Europe/*; globs.")] = None
     default: Annotated[Text | None, Meta(description="Written where hours are named, and no zone.")] = None
     daylight_saving: Annotated[bool, Meta(description="Find times that a change of clocks skips or doubles.")] = False
-
-    def __post_init__(self) -> None:
-        cron.time_zone(self.default or "UTC")  # refuses what the API server would
-        super().__post_init__()
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from zlib import crc32
 from msgspec import Meta
 
 from policies import timing
+from policies.demands import readable
 from policies.fields import mapping
 from policies.rule import Default, Facts, Finding, Rule, RuleParams, Text
 from policies.selector import KEY, check_label
@@ -36,15 +37,12 @@ ONLY_ZERO = 1  # the lowest bit of a minute's bits
 class Params(RuleParams, frozen=True):
     """Who may start on the hour."""
 
+    demands = readable(check_label, "allowed_label")
+
     allowed_label: Annotated[
         Annotated[Text, Meta(extra_json_schema=KEY)] | None,
         Meta(description="A label that lets a CronJob start at minute 0, whatever its value."),
     ] = None
-
-    def __post_init__(self) -> None:
-        """Refuse what is no label."""
-        if self.allowed_label is not None:
-            check_label(self.allowed_label)
 
 
 def check(job: Workload, params: Params, _facts: Facts) -> Iterator[Finding]:

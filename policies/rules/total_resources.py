@@ -26,9 +26,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from policies.demands import quantities
 from policies.pods import at_once, is_resized
 from policies.quantity import amounts
+from policies.resource_demands import quantities
 from policies.resources import pod_request, show
 from policies.rule import Amounts, Default, Facts, Finding, Rule, RuleParams
 from policies.workload import Workload

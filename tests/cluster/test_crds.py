@@ -1,7 +1,7 @@
 """The API server takes what files may hold, refuses what they may not, and says in a sentence what to write."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path as File
 from typing import Any
 
@@ -13,10 +13,13 @@ from policies.catalog import rules, summary
 from policies.crd import RESOURCES
 from policies.fields import Path, put
 from policies.objects import decode_object, is_ours
+from policies.resource_names import piece
 from policies.strict import InvalidObjectError
 from tests.cluster.controlplane import ControlPlane
 from tests.cluster.kubectl import DRY_RUN, Kubectl, Object
 from tests.policies.cases import API_VERSION, Case, cases
+from tests.policies.test_resource_names import REFUSED as REFUSED_NAMES
+from tests.policies.test_resource_names import TAKEN
 
 ROOT = File(policies.__file__).parent.parent
 CRDS = ROOT / "deploy" / "crds"
@@ -161,6 +164,24 @@ WRONG: list[tuple[Any, Path, Any, str]] = [
     (POLICY, (*RULES, "resourceLimits"), {"defaults": {"cpu": 2}, "max": {"cpu": "two"}}, "max: Invalid value: not a"),
     (
         POLICY,
+        (*RULES, "resourceLimits"),
+        {"defaults": {"memroy": "64Mi"}},
+        "resourceLimits.defaults: Invalid value: defaults names what no container can have; allowed: cpu, memory,",
+    ),
+    (POLICY, (*RULES, "resourceLimits"), {"require": ["x y"]}, "require names what no container can have; allowed"),
+    (POLICY, (*RULES, "resourceLimits"), {"max": {"cpu": -1}}, "an amount in max is under 0, or not whole: e.g."),
+    (POLICY, (*RULES, "resourceLimits"), {"defaults": {"memory": "-64Mi"}}, "an amount in defaults is under 0, or"),
+    (POLICY, (*RULES, "resourceLimits"), {"max": {"nvidia.com/gpu": "500m"}}, "max is under 0, or not whole"),
+    (POLICY, (*RULES, "totalResources"), {"max": {"hugepages-2Mi": "3Mi"}}, "totalResources.max: Invalid value: an am"),
+    (
+        POLICY,
+        (*RULES, "resourceRequests"),
+        {"defaults": {"nvidia.com/gpu": 1}},
+        "defaults names what no container can request without an equal limit; allowed: cpu, memory or",
+    ),
+    (POLICY, (*RULES, "resourceRequests"), {"maxLimitToRequestRatio": {"pods": 2}}, "Ratio names what no container"),
+    (
+        POLICY,
         (*RULES, "timeZone"),
         {"allowed": ["UTC"], "default": "Europe/Berlin"},
         "timeZone.default: Invalid value: default is not among",
@@ -235,6 +256,51 @@ def test_parameters_that_no_file_may_hold_are_refused(admin: Kubectl, key: str, 
 def test_parameters_that_a_file_may_hold_are_taken(admin: Kubectl, key: str) -> None:
     sound = [put(POLICY, RULES, {key: case.params}) for case in cases(key) if not case.refused]
     assert try_out(admin, {"apiVersion": "v1", "kind": "List", "items": sound}) == ""
+
+
+def limited(number: int, amounts: Mapping[str, str]) -> Object:
+    """Make a Job whose container has limits of these amounts, and of memory, which hugepages do not go without."""
+    work = {"name": "work", "image": "busybox:1.36", "resources": {"limits": {"memory": "64Mi", **amounts}}}
+    manifest = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"job-{number}"}}
+    return {**manifest, "spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [work]}}}}
+
+
+def bounded(number: int, amounts: Mapping[str, str]) -> Object:
+    """Make a policy that names the same."""
+    limits = {"require": [*amounts], "max": amounts}
+    return {**put(POLICY, RULES, {"resourceLimits": limits}), "metadata": {"name": f"policy-{number}"}}
+
+
+AMOUNTS = [
+    *({name: piece(name) or "0.5"} for name in TAKEN),
+    {"nvidia.com/gpu": "1000m", "memory": "0", "cpu": "1e-3", "hugepages-1Gi": "100Ti", "hugepages-2Mi": "1Gi"},
+    {"nvidia.com/gpu": "2.0", "cpu": "-0", "hugepages-16Gi": "0"},
+]
+MISFITS = [
+    *({name: "1"} for name in REFUSED_NAMES),
+    *({name: "-1"} for name in TAKEN),
+    *({name: "2500m"} for name in TAKEN if piece(name)),
+    {"hugepages-2Mi": "3Mi"},
+    {"hugepages-1Gi": "2Mi"},
+]
+
+
+def is_decoded(raw: Object) -> bool:
+    try:
+        decode_object(raw)
+    except InvalidObjectError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("make", [limited, bounded])
+def test_a_policy_names_what_a_job_may_have_and_no_more(admin: Kubectl, make: Callable[..., Object]) -> None:
+    every = [*MISFITS, *AMOUNTS]
+    taken = [*range(len(MISFITS), len(every))]
+    assert [number for number, amounts in enumerate(every) if is_decoded(bounded(number, amounts))] == taken
+    items = [make(number, amounts) for number, amounts in enumerate(every)]
+    told = admin.create({"apiVersion": "v1", "kind": "List", "items": items}, DRY_RUN).stdout
+    assert [int(number) for number in re.findall(r"-(\d+) created", told)] == taken
 
 
 def test_a_rule_without_a_value_is_dropped_and_a_policy_of_such_rules_alone_is_refused(admin: Kubectl) -> None:

@@ -264,7 +264,7 @@ def test_a_policy_that_cannot_be_used_says_why(bench: Bench, admin: Kubectl) -> 
     assert lines(admin, "cbp")[1] == ["house", "Deny", "0/2", "False"]
     status = admin.get_json("cbp/house")["status"]
     assert status["conditions"][0]["reason"] == "Invalid"
-    assert status["conditions"][0]["message"].startswith("spec.rules.timeZone: ")
+    assert status["conditions"][0]["message"].startswith("spec.rules.timeZone.default: ")
     assert [(rule["rule"], "Mars/Olympus" in rule.get("message", "")) for rule in status["rules"]] == [
         ("backoffLimit", False),
         ("timeZone", True),

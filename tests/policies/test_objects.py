@@ -17,6 +17,7 @@ from policies.objects import (
     is_ours,
     policy,
 )
+from policies.resource_names import STANDARD
 from policies.rule import Action
 from policies.selector import LabelSelector, Requirement
 from policies.strict import InvalidObjectError
@@ -35,6 +36,8 @@ TERMS_OF_EXCEPTION = "policies, rules, selector, reason, owner or expiresAt"
 NAME = "at most 253 lower-case letters, digits, '-' and '.', first and last a letter or digit"
 UNITS = "n u m k M G T P E or Ki Mi Gi Ti Pi Ei"
 NO_QUANTITY = f"is not a quantity; write a number and at most one unit ({UNITS}), e.g. 512Mi"
+RESOURCES = f"{', '.join(STANDARD)}, a size of pages, e.g. hugepages-2Mi, or a domain and a name, e.g. nvidia.com/gpu"
+NOT_ALONE = "which no container can request without an equal limit"
 GONE = object()
 
 
@@ -132,19 +135,31 @@ def refused(raw: Any) -> tuple[Path, str]:
         (
             (*SPEC, "rules", "activeDeadline"),
             {"maxSeconds": 60, "defaultSeconds": 3600},
-            (*SPEC, "rules", "activeDeadline"),
+            (*SPEC, "rules", "activeDeadline", "defaultSeconds"),
             "defaultSeconds 3600 is over maxSeconds 60; change one of them",
         ),
         (
             (*SPEC, "rules", "ttlAfterFinished"),
             {"minSeconds": 5, "maxSeconds": 1},
-            (*SPEC, "rules", "ttlAfterFinished"),
+            (*SPEC, "rules", "ttlAfterFinished", "minSeconds"),
             "minSeconds 5 is over maxSeconds 1; change one of them",
+        ),
+        (
+            (*SPEC, "rules", "startingDeadline"),
+            {"maxSeconds": 5},
+            (*SPEC, "rules", "startingDeadline", "maxSeconds"),
+            "minSeconds 10 is over maxSeconds 5; change one of them",
+        ),
+        (
+            (*SPEC, "rules", "concurrencyPolicy"),
+            {"default": "Allow"},
+            (*SPEC, "rules", "concurrencyPolicy", "default"),
+            "default Allow is not among allowed: Forbid, Replace; add it there",
         ),
         (
             (*SPEC, "rules", "resourceLimits"),
             {"defaults": {"memory": "512MB"}},
-            (*SPEC, "rules", "resourceLimits"),
+            (*SPEC, "rules", "resourceLimits", "defaults", "memory"),
             f'defaults.memory "512MB" {NO_QUANTITY}',
         ),
         (
@@ -156,8 +171,26 @@ def refused(raw: Any) -> tuple[Path, str]:
         (
             (*SPEC, "rules", "resourceLimits"),
             {"defaults": {"memory": "2Gi"}, "max": {"memory": "1Gi"}},
-            (*SPEC, "rules", "resourceLimits"),
+            (*SPEC, "rules", "resourceLimits", "defaults", "memory"),
             "defaults.memory 2Gi is over max.memory 1Gi; lower it",
+        ),
+        (
+            (*SPEC, "rules", "resourceLimits"),
+            {"defaults": {"cpu": 1, "memroy": "64Mi"}},
+            (*SPEC, "rules", "resourceLimits", "defaults", "memroy"),
+            f'defaults names "memroy" (did you mean memory?), which no container can have; allowed: {RESOURCES}',
+        ),
+        (
+            (*SPEC, "rules", "resourceRequests"),
+            {"require": ["cpu", "x y"]},
+            (*SPEC, "rules", "resourceRequests", "require", 1),
+            f'require names "x y", which no container can have; allowed: {RESOURCES}',
+        ),
+        (
+            (*SPEC, "rules", "resourceRequests"),
+            {"defaults": {"nvidia.com/gpu": 1}},
+            (*SPEC, "rules", "resourceRequests", "defaults", "nvidia.com/gpu"),
+            f'defaults names "nvidia.com/gpu", {NOT_ALONE}; allowed: cpu, memory or ephemeral-storage',
         ),
         (
             (*SPEC, "rules", "resourceLimits"),
@@ -191,12 +224,30 @@ def refused(raw: Any) -> tuple[Path, str]:
             "maxDays is 0; allowed: a whole number, 1 to 3660",
         ),
     ],
-    ids=range(33),
+    ids=range(38),
 )
 def test_a_policy_is_refused_with_place_sentence_and_what_is_allowed(
     at: Path, value: Any, where: Path, sentence: str
 ) -> None:
     assert (where, sentence) == refused(tweaked(POLICY, at, value))
+
+
+def test_of_amounts_each_fault_is_told_at_its_place() -> None:
+    limits = {
+        "require": ["pods"],
+        "defaults": {"nvidia.com/gpu": "0.5", "memory": "-64Mi", "cpu": 3},
+        "max": {"hugepages-2Mi": "3Mi", "memory": "64MB", "cpu": 2},
+    }
+    with pytest.raises(InvalidObjectError) as error:
+        decode_object(tweaked(POLICY, (*SPEC, "rules", "resourceLimits"), limits))
+    assert [(fault.path[3:], str(fault).partition(";")[0]) for fault in (error.value, *error.value.others)] == [
+        (("require", 0), 'require names "pods", which no container can have'),
+        (("max", "hugepages-2Mi"), "max.hugepages-2Mi 3Mi is not whole: it comes in pieces of 2Mi"),
+        (("max", "memory"), 'max.memory "64MB" is not a quantity'),
+        (("defaults", "nvidia.com/gpu"), "defaults.nvidia.com/gpu 0.5 is not whole: it comes in pieces of 1"),
+        (("defaults", "memory"), "defaults.memory -64Mi is under 0"),
+        (("defaults", "cpu"), "defaults.cpu 3 is over max.cpu 2"),
+    ]
 
 
 def test_a_tenants_policy_chooses_no_namespaces() -> None:
@@ -220,13 +271,13 @@ def test_a_tenants_policy_chooses_no_namespaces() -> None:
         (
             "expiresAt",
             "0001-01-01T00:00:00Z",
-            (),
+            ("expiresAt",),
             "expiresAt is no time with its zone; write e.g. 2027-03-31T00:00:00Z",
         ),
         (
             "expiresAt",
             "9999-12-31T23:00:00-14:00",
-            (),
+            ("expiresAt",),
             "expiresAt is no time with its zone; write e.g. 2027-03-31T00:00:00Z",
         ),
         ("expiresAt", 1806451200, ("expiresAt",), f"expiresAt is 1806451200; allowed: {MOMENT}"),

@@ -21,6 +21,15 @@ class Inner(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("size is 13; allowed: anything else - at `$.size`")
 
 
+class Pair(Struct, frozen=True):
+    low: int = 0
+    high: int = 9
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise InvalidObjectError(("low",), "low is high", (InvalidObjectError(("high",), "high is low"),))
+
+
 class Outer(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     whole: Annotated[int, Meta(ge=1, le=5)] = 1
     least: Annotated[int, Meta(ge=1)] = 1
@@ -40,6 +49,10 @@ class Outer(Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
 
 
 KEYS = Outer.__struct_encode_fields__
+
+
+class Pairs(Struct, frozen=True):
+    pairs: tuple[Pair, ...] = ()
 
 
 class Needy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -174,6 +187,15 @@ def test_all_that_does_not_fit_is_told_each_at_its_place_in_the_order_of_the_obj
         (("outer", "items", 1), "size is 13; allowed: anything else - at `$.size`"),
         (("outer", "items", 2), "items[2] is 5; allowed: a mapping, with size"),
         (("outer", "flag"), "flag is 1; allowed: true or false"),
+    ]
+
+
+def test_what_a_type_itself_refuses_is_told_at_each_place_that_it_names() -> None:
+    with pytest.raises(InvalidObjectError) as error:
+        decode({"pairs": [{}, {"low": 10}]}, Pairs)
+    assert [(fault.path, str(fault)) for fault in (error.value, *error.value.others)] == [
+        (("pairs", 1, "low"), "low is high"),
+        (("pairs", 1, "high"), "high is low"),
     ]
 
 

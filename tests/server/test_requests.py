@@ -125,7 +125,9 @@ def test_bad_bytes_get_one_sentence_and_the_end(server: Running, sent: bytes, st
     assert server.ask("/echo", b"unharmed") == (200, b"unharmed")
 
 
-@pytest.mark.parametrize("rest", [b'", "value": "s3cret"}', b"s3cret", b"S3CRET / HTTP/s3cret", b"GET / HTTP/1.1\r\ns3cret"])
+@pytest.mark.parametrize(
+    "rest", [b'", "value": "s3cret"}', b"s3cret", b"S3CRET / HTTP/s3cret", b"GET / HTTP/1.1\r\ns3cret"]
+)
 def test_a_body_that_is_longer_than_said_is_told_nowhere(server: Running, rest: bytes) -> None:
     """What is left of it is read as the next request, and holds what no log may hold."""
     with server.connect() as sock:
