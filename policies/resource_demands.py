@@ -9,7 +9,7 @@ from policies import quantity
 from policies.cel import Schema
 from policies.demands import Demands, Faults, Term, entries, terms, values
 from policies.quantity import Amount
-from policies.resource_names import IS_RESOURCE, IS_STANDARD, IS_WHOLE, NAMES, PIECE, STANDARD, is_resource, piece
+from policies.resource_names import IS_RESOURCE, IS_STANDARD, NAMES, STANDARD, is_resource, piece
 from policies.strict import InvalidObjectError, near, shown
 
 
@@ -62,15 +62,10 @@ class Quantities(Struct, frozen=True):
                     yield InvalidObjectError((key, resource), f"{key}.{resource} {said}")
 
     def rules(self, params: type[Struct]) -> Iterator[Schema]:
-        """Weigh each amount, and compare those of the same resource; their schema sees to it that they are amounts."""
-        for term in terms(params, self._names):
-            yield {
-                "rule": f"{term.absent}{term.value}.all(name, [{_amount(term)}.asApproximateFloat() / {PIECE}]"
-                f".all(pieces, pieces >= 0.0 && ({IS_WHOLE})))",
-                "message": f"an amount in {term.key} is under 0, or not whole: e.g. nvidia.com/gpu comes one by one, "
-                "hugepages-2Mi page by page",
-                "fieldPath": f".{term.key}",
-            }
+        """Compare those of the same resource; the schema of an amount sees to it that it is one.
+
+        Whether it is whole the API server is not asked: the expression cost it 2 MiB.
+        """
         if self.low is None:
             return
         low, high = terms(params, (self.low, self.high))

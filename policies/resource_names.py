@@ -18,27 +18,22 @@ PAGE: Final = re.compile("hugepages-([1-9][0-9]{0,3}[KMGT]i)")  # as nodes write
 NATIVE: Final = "kubernetes.io/"
 QUOTA: Final = "requests."  # what a ResourceQuota puts before a name, which must be one with it, too
 
-# The same in CEL, of ``name``; ``pieces`` is an amount of it, divided by PIECE.
+# The same in CEL, of ``name``.
 IS_STANDARD: Final = f"name in [{', '.join(map(quote, STANDARD))}]"
-HAS_PAGES: Final = f"name.matches('^{PAGE.pattern}$')"
 IS_RESOURCE: Final = (
-    f"{IS_STANDARD} || {HAS_PAGES} || name.contains('/') && (name.contains('{NATIVE}')"
-    " ? !format.qualifiedName().validate(name).hasValue()"
-    f" : !name.startsWith('{QUOTA}') && !format.qualifiedName().validate('{QUOTA}' + name).hasValue())"
+    f"{IS_STANDARD} || name.matches('^{PAGE.pattern}$') || name.contains('/') && !name.startsWith('{QUOTA}')"
+    f" && !format.qualifiedName().validate('{QUOTA}' + name).hasValue()"
 )
-PIECE: Final = f"({HAS_PAGES} ? quantity(name.substring({len('hugepages-')})).asApproximateFloat() : 1.0)"
-IS_WHOLE: Final = f"!({HAS_PAGES} || name.contains('/') && !name.contains('{NATIVE}')) || double(int(pieces)) == pieces"
 
 
 def is_resource(name: str) -> bool:
     """Whether a container can have limits and requests of this name; of hugepages, as nodes name them."""
     if name in STANDARD or PAGE.fullmatch(name):
         return True
-    native = NATIVE in name
-    if "/" not in name or (not native and name.startswith(QUOTA)):
+    if "/" not in name or name.startswith(QUOTA):
         return False
     try:
-        check_label(name if native else f"{QUOTA}{name}")
+        check_label(f"{QUOTA}{name}")
     except ValueError:
         return False
     return True

@@ -21,12 +21,13 @@ Text: TypeAlias = Annotated[str, Meta(min_length=1, max_length=256)]
 Texts: TypeAlias = Annotated[tuple[Text, ...], Meta(min_length=1, max_length=64)]
 Seconds: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+WANTED: Final = f"not a quantity, or under 0; write {ALLOWED}, e.g. 512Mi"
 Quantity: TypeAlias = Annotated[
     Annotated[str, Meta(min_length=1, max_length=32, extra_json_schema={"pattern": f"^ *{GRAMMAR.pattern} *$"})] | int,
     Meta(
         extra={"allowed": 'a quantity, e.g. 512Mi or "0.5"'},  # no field of a custom resource is fraction or text
         extra_json_schema=cel(
-            ("type(self) == int || isQuantity(self)", f"not a quantity; write {ALLOWED}, e.g. 512Mi")
+            ("type(self) == int ? int(self) >= 0 : isQuantity(self) && !self.startsWith('-')", WANTED)
         ),
     ),
 ]

@@ -16,7 +16,6 @@ TAKEN = {
     f"a/{'x' * 63}": "1",
     "requests/gpu": "1",
     "kubernetes.io/batch": "",
-    "requests.kubernetes.io/batch": "",
     "notkubernetes.io/batch": "",
 }
 REFUSED = (
