@@ -19,7 +19,7 @@ Accept: TypeAlias = Callable[[Workload, str], bool]
 # Anybody may send a manifest without end, and each default costs a walk through all of it.
 MOST_CONTAINERS = 64
 MOST_TRIES = 64
-PHASES = tuple(Phase)
+PHASES = tuple(Phase)  # an enumeration itself is slow to go through
 
 
 def defaults(job: Workload, select: Select, before: Before | None = None) -> Defaulting:
@@ -102,7 +102,7 @@ class _Draft:
         """
         raw, values = self.raw, self.values
         for path, value in default.writes:
-            if values[path] != value if path in values else path is not default.path and not self.job.is_open(path):
+            if values[path] != value if path in values else path != default.path and not self.job.is_open(path):
                 return None
             if lookup(raw, path) != value:
                 raw = put(raw, path, value)

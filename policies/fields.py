@@ -66,7 +66,7 @@ def child(raw: object, step: str | int) -> Any:  # noqa: ANN401 - whatever an ob
 def put(raw: Any, path: Path, value: object) -> Any:  # noqa: ANN401 - whatever an object holds
     """Give a copy with a value at a path, parents made where absent; all that the path does not touch is shared.
 
-    Raises ValueError where a parent is neither object nor list.
+    Raises ValueError where a parent is neither object nor list, or a list that has no such item.
     """
     whole: list[Any] = [raw]
     holder: Any = whole

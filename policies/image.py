@@ -17,10 +17,14 @@ class Image(NamedTuple):
 
     name: str
     registry: str
-    repository: str
     tag: str
     digest: str
     ends: tuple[str, ...]
+
+    @property
+    def repository(self) -> str:
+        """Give all of the repository."""
+        return self.ends[-1]
 
 
 def parse(reference: str) -> Image:
@@ -40,7 +44,7 @@ def _parse(reference: str) -> Image:
     library = "library/" if registry == "docker.io" and "/" not in rest else ""
     parts = (registry, *(library + rest).split("/"))
     ends = tuple("/".join(parts[-last:]) for last in (1, 2, len(parts)))
-    return Image(name, registry, ends[-1], tag or "latest", digest, ends)
+    return Image(name, registry, tag or "latest", digest, ends)
 
 
 _remembered = lru_cache(maxsize=1024)(_parse)

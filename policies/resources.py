@@ -83,15 +83,16 @@ def pod_request(job: Workload, resource: str, given: LimitRange) -> Decimal:
         return whole.value
     beside = most = ZERO
     for container in job.all_containers:
-        asked = container.requests.get(resource) or _own_request(container, resource, given)[0]
+        asked, _ = _own_request(container, resource, given)
         if asked is None:
             continue
         if container.init and not container.sidecar:
             most = max(most, beside + asked.value)
         else:
             beside += asked.value
-    whole = _pod_amount(job, "limits", resource) if max(most, beside) == ZERO else None
-    return max(most, beside) if whole is None else whole.value
+    total = max(most, beside)
+    whole = None if total else _pod_amount(job, "limits", resource)
+    return total if whole is None else whole.value
 
 
 def show(amount: Decimal) -> str:

@@ -69,10 +69,10 @@ def defaults(job: Workload, params: Params, facts: Facts) -> Iterator[Default]:
         if resource in container.requests:
             continue
         share, own = request(job, container, resource, facts.limit_range), container.limits.get(resource)
-        written = (*container.path, "resources", "limits", resource)
+        wanted, written = quantity.parse(amount), (*container.path, "resources", "limits", resource)
         free = share.amount is None or (own is not None and job.origin(written) is Origin.BATCHWARDEN)
-        within = own is None or quantity.parse(amount) <= own.value
-        if free and within and facts.limit_range.admits(resource, quantity.parse(amount)):
+        within = own is None or wanted <= own.value
+        if free and within and facts.limit_range.admits(resource, wanted):
             yield Default(share.path, amount)
 
 

@@ -26,7 +26,8 @@ HUB = "docker.io"
     ],
 )
 def test_a_reference_is_taken_apart(reference: str, read: tuple[str, ...]) -> None:
-    assert read == parse(reference)[:5]
+    parsed = parse(reference)
+    assert read == (parsed.name, parsed.registry, parsed.repository, parsed.tag, parsed.digest)
 
 
 @pytest.mark.parametrize(

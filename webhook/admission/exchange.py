@@ -22,23 +22,21 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]  #
 END_OF_HEAD = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
-_UNREADABLE = ("400 Bad Request", "its head cannot be read")
+_STATUS = {
+    errors.LimitRequestLine: "414 URI Too Long",
+    errors.LimitRequestHeaders: "431 Request Header Fields Too Large",
+    errors.UnsupportedTransferCoding: "501 Not Implemented",
+}
 # gunicorn quotes what it could not read. After a wrong Content-Length that is an object, which no log may hold.
 _FAULTS = {
-    errors.InvalidRequestLine: ("400 Bad Request", "its first line is not METHOD PATH HTTP/1.1"),
-    errors.InvalidRequestMethod: (
-        "400 Bad Request",
-        "its first word is no method; is the Content-Length before it right?",
-    ),
-    errors.InvalidHTTPVersion: ("400 Bad Request", "its version is not HTTP/1.0 or HTTP/1.1"),
-    errors.InvalidHeader: ("400 Bad Request", "a header is not NAME: VALUE"),
-    errors.InvalidHeaderName: ("400 Bad Request", "a header's name is none"),
-    errors.LimitRequestLine: ("414 URI Too Long", "its first line is too long"),
-    errors.LimitRequestHeaders: ("431 Request Header Fields Too Large", "its headers are too many or too long"),
-    errors.UnsupportedTransferCoding: (
-        "501 Not Implemented",
-        "its Transfer-Encoding is not known; send its Content-Length",
-    ),
+    errors.InvalidRequestLine: "its first line is not METHOD PATH HTTP/1.1",
+    errors.InvalidRequestMethod: "its first word is no method; is the Content-Length before it right?",
+    errors.InvalidHTTPVersion: "its version is not HTTP/1.0 or HTTP/1.1",
+    errors.InvalidHeader: "a header is not NAME: VALUE",
+    errors.InvalidHeaderName: "a header's name is none",
+    errors.LimitRequestLine: "its first line is too long",
+    errors.LimitRequestHeaders: "its headers are too many or too long",
+    errors.UnsupportedTransferCoding: "its Transfer-Encoding is not known; send its Content-Length",
 }
 
 
@@ -82,8 +80,8 @@ class Service:
         try:
             request = Request(self._settings, IterUnreader([head]), peer)
         except errors.ParseException as error:
-            status, fault = _FAULTS.get(type(error), _UNREADABLE)
-            raise Refusal(status, f"This is no HTTP request: {fault}.") from error
+            fault = _FAULTS.get(type(error), "its head cannot be read")
+            raise Refusal(_STATUS.get(type(error), "400 Bad Request"), f"This is no HTTP request: {fault}.") from error
         reader = request.body.reader
         if not isinstance(reader, LengthReader):
             raise Refusal("411 Length Required", "Send the body with its Content-Length instead of in chunks.")
