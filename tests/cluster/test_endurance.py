@@ -304,6 +304,8 @@ def test_whoever_may_write_batch_policies_may_tighten_at_home_and_nothing_else(
         ours("BatchPolicy", "fills", action="Deny", rules={"backoffLimit": {"max": 10, "default": 9}}),
         ours("BatchPolicy", "tightens", action="Deny", rules={"parallelism": {"max": 1}}),
     ]
+    for tenant, what in ((home, "batchpolicies"), (abroad, "jobs")):
+        eventually(partial(may_create, tenant, what))
     assert home.apply(own).code == 0
     assert root.within("home").apply(let_off(house)).code == 0
     await_policies(replicas, 1 + len(own))
@@ -316,6 +318,11 @@ def test_whoever_may_write_batch_policies_may_tighten_at_home_and_nothing_else(
     wide = job("wide", parallelism=2, backoffLimit=2)
     assert "parallelism, policy tightens\n" in home.create(wide).stderr
     assert abroad.create(wide).code == 0
+
+
+def may_create(tenant: Kubectl, what: str) -> bool:
+    """Whether the API server has heard of a role and of its binding: it watches each by itself."""
+    return tenant.run("auth", "can-i", "create", what).code == 0
 
 
 def let_off(policy: Object) -> Object:
